@@ -1,0 +1,103 @@
+# Open LLM Leaderboard backend. `make help` lists the targets.
+#
+# lib/*.c is one library that every program links; a program is one file: cgi-bin/NAME.c becomes
+# build/NAME.fcgi, cron/NAME.c becomes build/NAME, tests/*/NAME.c becomes build/tests/NAME.
+
+BUILD   ?= build
+CC      ?= gcc
+PKGS     = fcgi jansson libcurl sqlite3 libcrypto zlib libbrotlienc libbrotlidec libzstd liblz4
+WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+           -Wvla -Wformat=2 -Wundef -Wcast-qual -Wno-overlength-strings $(WERROR)
+HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+OPT     ?= -O2 -g
+CFLAGS  ?= $(OPT) $(HARDEN)
+LDFLAGS ?= -pie -Wl,-z,relro,-z,now
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANITIZE) -Ilib -I$(BUILD)/gen -MMD -MP
+LIBS     = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lfcgi -lsnappy -lm
+
+LIB_OBJ  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c)) $(BUILD)/lib/sql.o
+FCGI     = $(patsubst cgi-bin/%.c,$(BUILD)/%.fcgi,$(wildcard cgi-bin/*.c))
+TOOLS    = $(patsubst %.c,$(BUILD)/%,$(notdir $(wildcard cron/*.c tools/*.c)))
+TESTBIN  = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c))
+SOURCES  = $(wildcard lib/*.[ch] cgi-bin/*.c cron/*.c tools/*.c tests/*/*.[ch])
+
+.PHONY: all help programs run test san fuzz bench check format clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: ## build everything into build/, installing what is missing
+	@tools/deps.sh build
+	@$(MAKE) --no-print-directory programs
+
+programs: $(FCGI) $(TOOLS) $(TESTBIN)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+$(BUILD)/gen/sql.h $(BUILD)/gen/sql.c &: sql/embed.awk $(wildcard sql/*.sql)
+	@mkdir -p $(BUILD)/gen
+	awk -v out=$(BUILD)/gen -f sql/embed.awk $(sort $(wildcard sql/*.sql))
+
+$(BUILD)/lib/sql.o: $(BUILD)/gen/sql.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(BUILD)/lib/%.o: lib/%.c | $(BUILD)/gen/sql.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(BUILD)/liblb.a: $(LIB_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/%.fcgi: cgi-bin/%.c $(BUILD)/liblb.a
+	$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+
+$(BUILD)/%: cron/%.c $(BUILD)/liblb.a
+	$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+
+$(BUILD)/%: tools/%.c $(BUILD)/liblb.a
+	$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+
+$(BUILD)/tests/%: tests/programs/%.c $(BUILD)/liblb.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+
+run: all ## serve the leaderboard in the foreground, with a local Hub unless HF_ENDPOINT is given
+	@exec tools/serve.sh $(BUILD)
+
+test: ## build and run all tests
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory programs js
+	@BUILD=$(BUILD) tests/run.sh $(TESTS)
+
+san: ## the same tests under AddressSanitizer and UBSan, in build/san
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/san OPT='-O1 -g -fno-omit-frame-pointer' \
+	    HARDEN= LDFLAGS= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+
+# The official client that the local Hub is tried with; the test skips itself where it is not there.
+.PHONY: js
+js: $(if $(shell command -v npm),$(BUILD)/node_modules/@huggingface/hub/package.json)
+$(BUILD)/node_modules/@huggingface/hub/package.json:
+	-@npm install --silent --no-fund --no-audit --prefix $(BUILD) @huggingface/hub@2 >/dev/null
+
+fuzz: ## fuzz the parsers of what comes from outside, SECONDS=60 for each
+	@tools/deps.sh build fuzz
+	@$(MAKE) --no-print-directory $(BUILD)/gen/sql.h
+	@BUILD=$(BUILD) tests/fuzz/run.sh parquet $(or $(SECONDS),60)
+
+bench: ## print measurements as ratios
+	@tools/deps.sh build bench
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/bench/run.sh
+
+check: ## clang-format, clang-tidy, cppcheck, the house rules and both compilers, all without a word
+	@tools/deps.sh build check
+	@BUILD=$(BUILD) tools/check.sh
+
+format: ## lay the sources out with clang-format
+	clang-format -i $(SOURCES)
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/lib/*.d $(BUILD)/tests/*.d)

@@ -1,0 +1,336 @@
+/* fetcher: takes the Hub's datasets into the cache. Started by cron, a timer or by hand; one at a
+ * time. */
+#include "config.h"
+#include "db.h"
+#include "file.h"
+#include "hub.h"
+#include "json.h"
+#include "leaderboard.h"
+#include "pull.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: fetcher [options] COMMAND\n"
+    "\n"
+    "Commands:\n"
+    "  pull [DATASET…]   take datasets from the Hub: official-providers, contents (default: both)\n"
+    "  sync              the same as pull, of everything\n"
+    "  status            print what is known of each dataset\n"
+    "  settings          print the settings in force, for a shell, without the secret ones\n"
+    "\n"
+    "Options:\n"
+    "  --force           pull even when the Hub has nothing new\n"
+    "  --accept-columns  pull contents even when columns that were there are gone\n"
+    "  --quiet           say nothing but errors; when another fetcher runs, exit 0\n"
+    "  --json            status as JSON\n"
+    "  --help            this text and the settings\n"
+    "\n"
+    "Exit codes: 0 done, 1 a dataset could not be pulled (what was there stays), 2 another "
+    "fetcher\n"
+    "runs, 100 wrong usage or setting, 111 the machine refused something.\n"
+    "\n";
+
+enum { EXIT_RUNNING = 2 };
+
+struct options {
+    bool force, accept_columns, quiet, json;
+    const char *command;
+    bool wanted[DATASET_COUNT];
+};
+
+static int
+fail(int code, const char *text)
+{
+    fprintf(stderr, "fetcher: %s\n", text);
+    return code;
+}
+
+/* Reads the arguments. Returns -1 when they are good, else an exit code. */
+static int
+options_parse(struct options *options, int argc, char **argv)
+{
+    char text[200];
+    bool named = false;
+
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        enum dataset dataset = dataset_parse(argument);
+        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            fputs(usage, stdout);
+            config_help(stdout);
+            return 0;
+        }
+        if (strcmp(argument, "--force") == 0) {
+            options->force = true;
+        } else if (strcmp(argument, "--accept-columns") == 0) {
+            options->accept_columns = true;
+        } else if (strcmp(argument, "--quiet") == 0) {
+            options->quiet = true;
+        } else if (strcmp(argument, "--json") == 0) {
+            options->json = true;
+        } else if (options->command == NULL && argument[0] != '-') {
+            options->command = argument;
+        } else if (options->command != NULL && strcmp(options->command, "pull") == 0 &&
+                   dataset != DATASET_COUNT) {
+            options->wanted[dataset] = named = true;
+        } else {
+            snprintf(text, sizeof text, "'%.100s' is not understood; see fetcher --help", argument);
+            return fail(EXIT_USAGE, text);
+        }
+    }
+    if (options->command == NULL)
+        return fail(EXIT_USAGE, "no command; see fetcher --help");
+    for (int i = 0; !named && i < DATASET_COUNT; i++)
+        options->wanted[i] = true;
+    return -1;
+}
+
+/* ---- progress ---- */
+
+/* A line that is written over, on a terminal only. */
+static void
+on_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct timespec *last = context, now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    bool ended = total != 0 && done >= total;
+    if (!ended && now.tv_sec == last->tv_sec && now.tv_nsec - last->tv_nsec < 100000000)
+        return;
+    *last = now;
+    if (total == 0)
+        fprintf(stderr, "\r  %.1f MB", (double)done / 1e6);
+    else
+        fprintf(stderr, "\r  %3.0f %% of %.1f MB", 100.0 * (double)done / (double)total,
+                (double)total / 1e6);
+    fprintf(stderr, ended ? "\r\033[K" : "\033[K");
+    fflush(stderr);
+}
+
+/* ---- commands ---- */
+
+static double
+cpu_seconds(long *peak_kb)
+{
+    struct rusage usage_now;
+
+    getrusage(RUSAGE_SELF, &usage_now);
+    *peak_kb = usage_now.ru_maxrss;
+    return (double)(usage_now.ru_utime.tv_sec + usage_now.ru_stime.tv_sec) +
+           (double)(usage_now.ru_utime.tv_usec + usage_now.ru_stime.tv_usec) / 1e6;
+}
+
+static int64_t
+dataset_rows(struct db *db, enum dataset dataset)
+{
+    sqlite3_stmt *row = db_query(db, SQL_DATASET_FIND, DB_TEXT(dataset_name(dataset)));
+    int64_t rows = db_next(db, row, NULL) ? sqlite3_column_int64(row, 3) : 0;
+
+    db_done(row);
+    return rows;
+}
+
+static bool
+run_dataset(const struct pull *pull, enum dataset dataset)
+{
+    const struct log *log = &pull->config->log;
+    unsigned before = hub_requests(pull->hub);
+    struct error why;
+    long peak_kb;
+
+    enum pull_result result = pull_dataset(pull, dataset, &why);
+    if (result == PULL_FAILED) {
+        log_event(log, LEVEL_ERROR, LOG_SYNC, "pull failed; what was there stays",
+                  LOG_TEXT("dataset", dataset_name(dataset)), LOG_TEXT("error", why.text));
+        return false;
+    }
+    double seconds = cpu_seconds(&peak_kb);
+    log_event(log, LEVEL_INFO, LOG_SYNC, result == PULL_DONE ? "pulled" : "unchanged",
+              LOG_TEXT("dataset", dataset_name(dataset)),
+              LOG_INTEGER("rows", dataset_rows(pull->db, dataset)),
+              LOG_INTEGER("hub_requests", hub_requests(pull->hub) - before),
+              LOG_INTEGER("cpu_ms", seconds * 1000), LOG_INTEGER("peak_kb", peak_kb));
+    return true;
+}
+
+static int
+command_pull(const struct options *options, struct config *config, struct db *db)
+{
+    struct leaderboard leaderboard;
+    struct timespec last = { 0 };
+    struct error why;
+    int code = 0;
+
+    if (!leaderboard_load(&leaderboard, config->leaderboard, &why))
+        return fail(EXIT_USAGE, why.text);
+    struct hub *hub = hub_open(config, &why);
+    if (hub == NULL) {
+        leaderboard_free(&leaderboard);
+        return fail(EXIT_SYSTEM, why.text);
+    }
+    if (isatty(STDERR_FILENO) && !options->quiet)
+        hub_watch(hub, on_progress, &last);
+    struct pull pull = { .config = config,
+                         .db = db,
+                         .hub = hub,
+                         .leaderboard = &leaderboard,
+                         .force = options->force,
+                         .accept_columns = options->accept_columns };
+    for (int i = 0; i < DATASET_COUNT; i++)
+        if (options->wanted[i] && !run_dataset(&pull, (enum dataset)i))
+            code = 1;
+    if (db_checkpoint(db, &why) != DB_OK)
+        log_event(&config->log, LEVEL_WARNING, LOG_DB, "checkpoint failed",
+                  LOG_TEXT("error", why.text));
+    hub_close(hub);
+    leaderboard_free(&leaderboard);
+    return code;
+}
+
+/* "3 min", "2 h", or "never". */
+static const char *
+age_text(char text[32], int64_t when)
+{
+    int64_t age = time(NULL) - when;
+
+    if (when == 0)
+        snprintf(text, 32, "never");
+    else if (age < 120)
+        snprintf(text, 32, "%lld s", (long long)age);
+    else if (age < 7200)
+        snprintf(text, 32, "%lld min", (long long)(age / 60));
+    else
+        snprintf(text, 32, "%lld h", (long long)(age / 3600));
+    return text;
+}
+
+static json_t *
+status_json(sqlite3_stmt *row)
+{
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "dataset", db_column_text(row, 0),
+                     "repo", db_column_text(row, 1), "revision", db_column_text(row, 2), "rows",
+                     (json_int_t)sqlite3_column_int64(row, 3), "pulled_at",
+                     (json_int_t)sqlite3_column_int64(row, 4), "checked_at",
+                     (json_int_t)sqlite3_column_int64(row, 5), "failed_at",
+                     (json_int_t)sqlite3_column_int64(row, 6), "error", db_column_text(row, 7));
+}
+
+static int
+command_status(const struct options *options, struct db *db)
+{
+    sqlite3_stmt *row = db_query(db, SQL_DATASET_LIST, DB_NULL);
+    json_t *list = json_array();
+    struct error why;
+    struct buf text;
+    char age[2][32];
+
+    if (!options->json)
+        printf("%-20s %-10s %8s %-10s %-10s %s\n", "dataset", "revision", "rows", "pulled",
+               "checked", "last error");
+    while (db_next(db, row, &why)) {
+        if (options->json)
+            json_array_append_new(list, status_json(row));
+        else
+            printf("%-20s %-10.8s %8lld %-10s %-10s %s\n", db_column_text(row, 0),
+                   db_column_text(row, 2), (long long)sqlite3_column_int64(row, 3),
+                   age_text(age[0], sqlite3_column_int64(row, 4)),
+                   age_text(age[1], sqlite3_column_int64(row, 5)), db_column_text(row, 7));
+    }
+    if (options->json) {
+        buf_init(&text, 1 << 20);
+        json_put_value(&text, list);
+        printf("{\"datasets\":%s}\n", buf_string(&text));
+        buf_free(&text);
+    }
+    json_decref(list);
+    return why.text[0] == '\0' ? 0 : fail(EXIT_SYSTEM, why.text);
+}
+
+/* ---- start ---- */
+
+/* Takes STATE_DIR/fetcher.lock, which is held until the process ends. Returns -1, or an exit code.
+ */
+static int
+take_lock(const struct options *options, const char *state_dir)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/fetcher.lock", state_dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        fprintf(stderr, "fetcher: cannot open %s: %s\n", path, strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return -1;
+    close(fd);
+    if (options->quiet)
+        return 0;
+    return fail(EXIT_RUNNING, "another fetcher is at work; nothing was done");
+}
+
+static int
+run(const struct options *options, struct config *config)
+{
+    char path[PATH_MAX];
+    struct error why;
+    struct db *db = NULL;
+    int code = -1;
+    bool pulls = strcmp(options->command, "pull") == 0 || strcmp(options->command, "sync") == 0;
+
+    if (strcmp(options->command, "settings") == 0) {
+        config_print(config, stdout);
+        return 0;
+    }
+    if (!pulls && strcmp(options->command, "status") != 0)
+        return fail(EXIT_USAGE, "there is no such command; see fetcher --help");
+    if (!folder_make(config->state_dir, &why))
+        return fail(EXIT_SYSTEM, why.text);
+    if (pulls && (code = take_lock(options, config->state_dir)) >= 0)
+        return code;
+    snprintf(path, sizeof path, "%s/cache.db", config->state_dir);
+    enum db_result opened =
+        db_open(&db, path, SQL_DATABASE_CACHE, pulls ? DB_WRITER : DB_READER, &why);
+    if (opened != DB_OK)
+        return fail(opened == DB_ABSENT ? 1 : EXIT_SYSTEM, why.text);
+    log_event(&config->log, LEVEL_DEBUG, LOG_DB, "opened",
+              LOG_TEXT("sqlite", sqlite3_libversion()));
+    code = pulls ? command_pull(options, config, db) : command_status(options, db);
+    db_close(db);
+    return code;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options options = { 0 };
+    struct config config;
+    struct error why;
+    int code = options_parse(&options, argc, argv);
+
+    if (code >= 0)
+        return code;
+    umask(0027);
+    signal(SIGPIPE, SIG_IGN);
+    if (!config_load(&config, true, &why))
+        return fail(EXIT_USAGE, why.text);
+    if (options.quiet)
+        for (int i = 0; i < LOG_COMPONENTS; i++)
+            if (config.log.levels[i] < LEVEL_ERROR)
+                config.log.levels[i] = LEVEL_ERROR;
+    code = run(&options, &config);
+    config_free(&config);
+    return code;
+}

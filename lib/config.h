@@ -1,0 +1,65 @@
+/* config: the settings, read once at start from the environment and from a .env file.
+ *
+ * The environment wins over the file. The file is the one that ENV_FILE names, else `.env` in the
+ * working folder when it is there; its lines are NAME=value, with optional quotes and `#` comments.
+ * Settings are one table in config.c: `--help` prints it, and a bad value is one line that names
+ * the setting. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "error.h"
+#include "log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* Exit codes of all programs. */
+enum {
+    EXIT_USAGE = 100,  /* wrong arguments or a bad setting */
+    EXIT_SYSTEM = 111, /* the machine refused something (files, sockets, memory) */
+};
+
+enum profile { PROFILE_DOCUMENTED, PROFILE_SPACE, PROFILE_COUNT };
+
+struct config {
+    bool production;      /* ENVIRONMENT=production */
+    char *hf_token;       /* HF_TOKEN, NULL when not set or not asked for */
+    char *hf_endpoint;    /* without a trailing slash */
+    char *organization;   /* HF_ORGANIZATION */
+    char *contents_repo;  /* CONTENTS_REPO, default {HF_ORGANIZATION}/contents */
+    char *providers_repo; /* OFFICIAL_PROVIDERS_REPO, likewise */
+    char *host;           /* HOST, PORT: where lighttpd listens */
+    long port;
+    char *state_dir;      /* STATE_DIR, made absolute */
+    char *leaderboard;    /* LEADERBOARD_CONFIG, path of the leaderboard's JSON file */
+    enum profile profile; /* LEADERBOARD_PROFILE */
+    char **cors_origins;  /* CORS_ORIGINS, NULL-terminated; "*" admits all */
+    long cache_ttl;       /* CACHE_TTL, seconds */
+    long hub_timeout;     /* HUB_TIMEOUT, seconds without progress before the Hub counts as gone */
+    long hub_retries;     /* HUB_RETRIES, how often a passing failure is tried again */
+    long hub_max_mb;      /* HUB_MAX_MB, the largest file taken from the Hub, in 2^20 bytes */
+    struct log log;       /* LOG_LEVEL, LOG_LEVEL_<COMPONENT>, LOG_FORMAT; fd is standard error */
+};
+
+/* Reads the settings. `secrets` says whether HF_TOKEN is wanted: a program that does not speak to
+ * the Hub does not hold it. Returns false with `why` naming the setting. The caller owns the
+ * result: config_free(). */
+bool config_load(struct config *config, bool secrets, struct error *why)
+    __attribute__((warn_unused_result));
+
+void config_free(struct config *config);
+
+/* Prints the table of settings with their defaults, for --help. */
+void config_help(FILE *out);
+
+/* Prints NAME='value' lines, quoted for a shell, of every setting but the secret ones. */
+void config_print(const struct config *config, FILE *out);
+
+/* "documented" or "space". */
+const char *profile_name(enum profile profile);
+
+/* Reads a profile's name; false when it is none. */
+bool profile_parse(const char *name, enum profile *profile);
+
+#endif

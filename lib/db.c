@@ -1,0 +1,362 @@
+#include "db.h"
+
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BUSY_TIMEOUT_MS = 5000 };
+
+/* "leader" and "localhub" in hexadecimal: whose file it is, in SQLite's application_id. */
+static const int application_ids[] = {
+    [SQL_DATABASE_CACHE] = 0x4c42434d, [SQL_DATABASE_HUB] = 0x4c424855
+};
+
+static void
+db_explain(struct db *db, const char *what, struct error *why)
+{
+    error_set(why, "database: %s: %s", what, sqlite3_errmsg(db->handle));
+}
+
+static bool
+db_execute(struct db *db, const char *sql, struct error *why)
+{
+    if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return true;
+    db_explain(db, sql, why);
+    return false;
+}
+
+static int
+db_pragma(struct db *db, const char *sql)
+{
+    sqlite3_stmt *statement;
+    int value = -1;
+
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)
+        return -1;
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+static int
+schema_version(enum sql_database database)
+{
+    int version = 0;
+
+    for (int i = 0; i < sql_migrations_count; i++)
+        if (sql_migrations[i].database == database && sql_migrations[i].version > version)
+            version = sql_migrations[i].version;
+    return version;
+}
+
+/* Runs the migrations that the file has not seen, in one transaction. */
+static enum db_result
+db_migrate(struct db *db, enum sql_database database, struct error *why)
+{
+    char pragma[64];
+    int newest = schema_version(database);
+
+    if (db_begin(db, why) != DB_OK)
+        return DB_FAILED;
+    int version = db_pragma(db, "PRAGMA user_version");
+    int owner = db_pragma(db, "PRAGMA application_id");
+    if (version > newest || (version != 0 && owner != application_ids[database])) {
+        db_rollback(db);
+        return DB_OTHER;
+    }
+    while (version < newest) {
+        for (int i = 0; i < sql_migrations_count; i++) {
+            if (sql_migrations[i].database != database || sql_migrations[i].version != version + 1)
+                continue;
+            if (!db_execute(db, sql_migrations[i].text, why)) {
+                error_prefix(why, "migration %d", version + 1);
+                db_rollback(db);
+                return DB_FAILED;
+            }
+        }
+        version++;
+    }
+    snprintf(pragma, sizeof pragma, "PRAGMA user_version=%d", newest);
+    if (!db_execute(db, pragma, why))
+        goto failed;
+    snprintf(pragma, sizeof pragma, "PRAGMA application_id=%d", application_ids[database]);
+    if (!db_execute(db, pragma, why))
+        goto failed;
+    return db_commit(db, why);
+failed:
+    db_rollback(db);
+    return DB_FAILED;
+}
+
+static bool
+db_prepare(struct db *db, enum sql_database database, struct error *why)
+{
+    for (int i = 0; i < SQL_COUNT; i++) {
+        if (sql_statements[i].database != database)
+            continue;
+        if (sqlite3_prepare_v3(db->handle, sql_statements[i].text, -1, SQLITE_PREPARE_PERSISTENT,
+                               &db->statements[i], NULL) != SQLITE_OK) {
+            db_explain(db, sql_statements[i].name, why);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Everything after the handle exists; the caller closes on failure. */
+static enum db_result
+db_set_up(struct db *db, const char *path, enum sql_database database, enum db_mode mode,
+          struct error *why)
+{
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    if (!db_execute(db, "PRAGMA foreign_keys=ON", why))
+        return DB_FAILED;
+    if (mode == DB_WRITER) {
+        size_t size = strlen(path) + sizeof ".lock";
+        char *name = mem_alloc(size);
+        snprintf(name, size, "%s.lock", path);
+        db->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        if (db->lock < 0)
+            error_set(why, "cannot open %s: %s", name, strerror(errno));
+        free(name);
+        if (db->lock < 0)
+            return DB_FAILED;
+        if (!db_execute(db,
+                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                        "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=4194304",
+                        why))
+            return DB_FAILED;
+        enum db_result result = db_migrate(db, database, why);
+        if (result == DB_OTHER)
+            goto other;
+        if (result != DB_OK)
+            return result;
+    } else if (db_pragma(db, "PRAGMA user_version") != schema_version(database) ||
+               db_pragma(db, "PRAGMA application_id") != application_ids[database]) {
+        goto other;
+    }
+    return db_prepare(db, database, why) ? DB_OK : DB_FAILED;
+other:
+    error_set(why, "%s has schema %d of application %#x; this program knows schema %d of %#x", path,
+              db_pragma(db, "PRAGMA user_version"),
+              (unsigned)db_pragma(db, "PRAGMA application_id"), schema_version(database),
+              (unsigned)application_ids[database]);
+    return DB_OTHER;
+}
+
+enum db_result
+db_open(struct db **opened, const char *path, enum sql_database database, enum db_mode mode,
+        struct error *why)
+{
+    struct stat status;
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE;
+
+    if (mode == DB_WRITER)
+        flags |= SQLITE_OPEN_CREATE;
+    else if (stat(path, &status) != 0 && errno == ENOENT) {
+        error_set(why, "there is no database at %s yet", path);
+        return DB_ABSENT;
+    }
+    struct db *db = mem_zero(1, sizeof *db);
+    db->lock = -1;
+    enum db_result result = DB_FAILED;
+    if (sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK)
+        result = db_set_up(db, path, database, mode, why);
+    else
+        error_set(why, "cannot open %s: %s", path, sqlite3_errmsg(db->handle));
+    if (result == DB_OK)
+        *opened = db;
+    else
+        db_close(db);
+    return result;
+}
+
+void
+db_close(struct db *db)
+{
+    if (db == NULL)
+        return;
+    for (int i = 0; i < SQL_COUNT; i++)
+        sqlite3_finalize(db->statements[i]);
+    /* Closing the last connection would checkpoint without the lock. */
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_close(db->handle);
+    if (db->lock >= 0)
+        close(db->lock);
+    free(db);
+}
+
+struct db_value
+db_text(const char *text)
+{
+    if (text == NULL)
+        return DB_NULL;
+    return DB_BYTES(text, strlen(text));
+}
+
+sqlite3_stmt *
+db_query_values(struct db *db, enum sql_id id, const struct db_value *values, size_t count)
+{
+    sqlite3_stmt *statement = db->statements[id];
+    int wanted = sqlite3_bind_parameter_count(statement);
+
+    sqlite3_clear_bindings(statement);
+    for (int i = 0; i < wanted && (size_t)i < count; i++) {
+        const struct db_value *value = &values[i];
+        switch (value->kind) {
+        case DB_VALUE_NULL:
+            break;
+        case DB_VALUE_INTEGER:
+            sqlite3_bind_int64(statement, i + 1, value->integer);
+            break;
+        case DB_VALUE_REAL:
+            sqlite3_bind_double(statement, i + 1, value->real);
+            break;
+        case DB_VALUE_TEXT:
+            sqlite3_bind_text64(statement, i + 1, value->bytes, value->length, SQLITE_STATIC,
+                                SQLITE_UTF8);
+            break;
+        case DB_VALUE_BLOB:
+            sqlite3_bind_blob64(statement, i + 1, value->bytes, value->length, SQLITE_STATIC);
+            break;
+        }
+    }
+    return statement;
+}
+
+bool
+db_next(struct db *db, sqlite3_stmt *statement, struct error *why)
+{
+    int code = sqlite3_step(statement);
+
+    if (code == SQLITE_ROW)
+        return true;
+    if (why != NULL)
+        why->text[0] = '\0';
+    if (code != SQLITE_DONE)
+        db_explain(db, "query", why);
+    sqlite3_reset(statement);
+    return false;
+}
+
+void
+db_done(sqlite3_stmt *statement)
+{
+    sqlite3_reset(statement);
+}
+
+bool
+db_run_values(struct db *db, enum sql_id id, struct error *why, const struct db_value *values,
+              size_t count)
+{
+    sqlite3_stmt *statement = db_query_values(db, id, values, count);
+    int code = sqlite3_step(statement);
+
+    if (code != SQLITE_DONE && code != SQLITE_ROW)
+        db_explain(db, sql_statements[id].name, why);
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE || code == SQLITE_ROW;
+}
+
+const char *
+db_column_text(sqlite3_stmt *statement, int index)
+{
+    const unsigned char *text = sqlite3_column_text(statement, index);
+
+    return text == NULL ? "" : (const char *)text;
+}
+
+static void
+db_unlock(struct db *db)
+{
+    flock(db->lock, LOCK_UN);
+}
+
+static bool
+db_lock(struct db *db, struct error *why)
+{
+    while (flock(db->lock, LOCK_EX) != 0) {
+        if (errno == EINTR)
+            continue;
+        error_set(why, "database: cannot lock: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+enum db_result
+db_begin(struct db *db, struct error *why)
+{
+    if (!db_lock(db, why))
+        return DB_FAILED;
+    if (db_execute(db, "BEGIN IMMEDIATE", why))
+        return DB_OK;
+    db_unlock(db);
+    return DB_FAILED;
+}
+
+enum db_result
+db_commit(struct db *db, struct error *why)
+{
+    if (!db_execute(db, "COMMIT", why)) {
+        db_rollback(db);
+        return DB_FAILED;
+    }
+    db_unlock(db);
+    return DB_OK;
+}
+
+void
+db_rollback(struct db *db)
+{
+    if (!sqlite3_get_autocommit(db->handle))
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    db_unlock(db);
+}
+
+bool
+db_snapshot_begin(struct db *db, struct error *why)
+{
+    return db_execute(db, "BEGIN", why);
+}
+
+void
+db_snapshot_end(struct db *db)
+{
+    sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL);
+}
+
+enum db_result
+db_checkpoint(struct db *db, struct error *why)
+{
+    if (!db_lock(db, why))
+        return DB_FAILED;
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    db_unlock(db);
+    if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
+        return DB_OK;
+    db_explain(db, "checkpoint", why);
+    return DB_FAILED;
+}
+
+int64_t
+db_version(struct db *db)
+{
+    sqlite3_stmt *statement = db->statements[SQL_DATA_VERSION];
+    int64_t version = -1;
+
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        version = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return version;
+}

@@ -1,0 +1,114 @@
+/* db: one SQLite database, its schema and its prepared statements.
+ *
+ * Statements live in sql/NAME.sql under `-- name: x` and are called by SQL_X; values are always
+ * bound. A database is opened after fork, by one thread, and every statement that was stepped is
+ * reset before the function that stepped it returns.
+ *
+ * Writing: SQLite 3.7.0 to 3.51.2 can lose a commit that races a checkpoint (the WAL-reset bug), so
+ * every writer holds one lock file (flock) round BEGIN IMMEDIATE … COMMIT, never checkpoints by
+ * itself (wal_autocheckpoint=0), and one program alone calls db_checkpoint(), under the same lock.
+ * The lock also queues writers fairly, which busy_timeout does not. */
+#ifndef DB_H
+#define DB_H
+
+#include "error.h"
+#include "sql.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum db_result {
+    DB_OK,
+    DB_ABSENT, /* there is no database file (a reader does not make one) */
+    DB_OTHER,  /* its schema is newer or older than this program's, or it is another program's */
+    DB_FAILED, /* SQLite or the file system refused; `why` says what */
+};
+
+enum db_mode {
+    DB_READER, /* reads only; the file must exist and have this program's schema */
+    DB_WRITER, /* creates the file and migrates the schema where needed */
+};
+
+struct db {
+    sqlite3 *handle;
+    int lock;                            /* descriptor of PATH.lock, -1 for a reader */
+    sqlite3_stmt *statements[SQL_COUNT]; /* NULL for those of another database */
+};
+
+/* Opens the database at `path` and prepares every statement of `database`. On DB_OK the caller owns
+ * *db: db_close(). */
+enum db_result db_open(struct db **db, const char *path, enum sql_database database,
+                       enum db_mode mode, struct error *why) __attribute__((warn_unused_result));
+
+/* Closes and frees; NULL is allowed. */
+void db_close(struct db *db);
+
+/* A value to bind. */
+struct db_value {
+    enum { DB_VALUE_NULL, DB_VALUE_INTEGER, DB_VALUE_REAL, DB_VALUE_TEXT, DB_VALUE_BLOB } kind;
+    size_t length;
+    union {
+        int64_t integer;
+        double real;
+        const void *bytes;
+    };
+};
+
+#define DB_NULL       ((struct db_value){ .kind = DB_VALUE_NULL })
+#define DB_INTEGER(x) ((struct db_value){ .kind = DB_VALUE_INTEGER, .integer = (int64_t)(x) })
+#define DB_REAL(x)    ((struct db_value){ .kind = DB_VALUE_REAL, .real = (x) })
+/* A NUL-terminated string; NULL binds NULL. It must live until the statement is reset. */
+#define DB_TEXT(x)     db_text(x)
+#define DB_BYTES(x, n) ((struct db_value){ .kind = DB_VALUE_TEXT, .bytes = (x), .length = (n) })
+#define DB_BLOB(x, n)  ((struct db_value){ .kind = DB_VALUE_BLOB, .bytes = (x), .length = (n) })
+
+struct db_value db_text(const char *text);
+
+#define DB_ARGUMENTS(...)                                                                          \
+    (const struct db_value[]){ __VA_ARGS__ },                                                      \
+        sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
+
+/* Binds values (at least one; DB_NULL where a statement has none) and runs a statement that gives
+ * no rows. False with `why` when it failed. */
+#define db_run(db, id, why, ...) db_run_values(db, id, why, DB_ARGUMENTS(__VA_ARGS__))
+bool db_run_values(struct db *db, enum sql_id id, struct error *why, const struct db_value *values,
+                   size_t count) __attribute__((warn_unused_result));
+
+/* Binds values and returns the statement, to be stepped by db_next() until it gives false, or ended
+ * early by db_done(). */
+#define db_query(db, id, ...) db_query_values(db, id, DB_ARGUMENTS(__VA_ARGS__))
+sqlite3_stmt *db_query_values(struct db *db, enum sql_id id, const struct db_value *values,
+                              size_t count);
+
+/* Steps to the next row: true when there is one. At the end, or on an error (`why` is set then and
+ * why->text empty otherwise), the statement is reset and it gives false. */
+bool db_next(struct db *db, sqlite3_stmt *statement, struct error *why);
+
+/* Resets a statement. */
+void db_done(sqlite3_stmt *statement);
+
+/* Column `index` of the current row as a string, "" for NULL; valid until the next step. */
+const char *db_column_text(sqlite3_stmt *statement, int index);
+
+/* A write transaction: takes the lock file and begins at once. DB_FAILED when it could not. Ends
+ * with db_commit(), or db_rollback(); a failed commit is rolled back. */
+enum db_result db_begin(struct db *db, struct error *why) __attribute__((warn_unused_result));
+enum db_result db_commit(struct db *db, struct error *why) __attribute__((warn_unused_result));
+void db_rollback(struct db *db);
+
+/* A read transaction, so that several queries see one state of the database. False with `why` when
+ * the database could not be read. */
+bool db_snapshot_begin(struct db *db, struct error *why) __attribute__((warn_unused_result));
+void db_snapshot_end(struct db *db);
+
+/* Copies the WAL back into the database under the lock, and truncates it when no reader holds it.
+ */
+enum db_result db_checkpoint(struct db *db, struct error *why) __attribute__((warn_unused_result));
+
+/* A number that changes when another connection has committed; -1 when it cannot be read. A
+ * writer's own commits do not move it. For the cache database only. */
+int64_t db_version(struct db *db);
+
+#endif

@@ -1,0 +1,31 @@
+/* encoding: HTTP content codings, chosen by Accept-Encoding and made once when a body is published.
+ */
+#ifndef ENCODING_H
+#define ENCODING_H
+
+#include "buf.h"
+
+#include <stddef.h>
+
+/* In the order in which they are preferred where a client likes several alike. */
+enum encoding { ENCODING_BR, ENCODING_ZSTD, ENCODING_GZIP, ENCODING_IDENTITY, ENCODING_COUNT };
+
+/* "br", "zstd", "gzip", "identity": the token of Content-Encoding. */
+const char *encoding_name(enum encoding encoding);
+
+/* What a file's name ends with: ".br", ".zst", ".gz", "". */
+const char *encoding_suffix(enum encoding encoding);
+
+/* Reads an encoding's name; ENCODING_COUNT when it is none of ours. */
+enum encoding encoding_parse(const char *name);
+
+/* The encoding with the highest q-value in an Accept-Encoding header (RFC 9110, 12.5.3) among ours;
+ * identity when the header is NULL or admits none. */
+enum encoding encoding_choose(const char *accept_encoding);
+
+/* Appends `length` bytes, encoded as small as is sensible for what is made once and served often.
+ * False when memory was refused or `out` is too small. */
+bool encoding_encode(enum encoding encoding, const char *bytes, size_t length, struct buf *out)
+    __attribute__((warn_unused_result));
+
+#endif

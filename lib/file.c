@@ -1,0 +1,99 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool
+file_read(const char *path, struct buf *out, struct error *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char part[65536];
+    ssize_t got = -1;
+
+    if (fd >= 0)
+        while ((got = read(fd, part, sizeof part)) > 0 && buf_ok(out))
+            buf_put(out, part, (size_t)got);
+    if (got < 0)
+        error_set(why, "cannot read %s: %s", path, strerror(errno));
+    else if (!buf_ok(out))
+        error_set(why, "%s is larger than %zu bytes", path, out->max_bytes);
+    if (fd >= 0)
+        close(fd);
+    return got == 0 && buf_ok(out);
+}
+
+static bool
+write_all(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t put = write(fd, bytes, length);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return false;
+        bytes += put;
+        length -= (size_t)put;
+    }
+    return true;
+}
+
+bool
+file_publish(const char *path, const void *bytes, size_t length, struct error *why)
+{
+    char temporary[PATH_MAX];
+
+    if ((size_t)snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >=
+        sizeof temporary) {
+        error_set(why, "the path %s is too long", path);
+        return false;
+    }
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    bool good = fd >= 0 && write_all(fd, bytes, length) && fsync(fd) == 0;
+    int saved = errno;
+    if (fd >= 0 && close(fd) != 0 && good) {
+        good = false;
+        saved = errno;
+    }
+    if (good && rename(temporary, path) == 0)
+        return true;
+    error_set(why, "cannot write %s: %s", path, strerror(good ? errno : saved));
+    unlink(temporary);
+    return false;
+}
+
+bool
+folder_sync(const char *path, struct error *why)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+
+    if (!good)
+        error_set(why, "cannot sync %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
+bool
+folder_make(const char *path, struct error *why)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+
+    if (mkdir(path, 0750) == 0 || errno == EEXIST)
+        return true;
+    if (errno == ENOENT && slash != NULL && slash != path &&
+        (size_t)(slash - path) < sizeof parent) {
+        memcpy(parent, path, (size_t)(slash - path));
+        parent[slash - path] = '\0';
+        if ((mkdir(parent, 0750) == 0 || errno == EEXIST) && mkdir(path, 0750) == 0)
+            return true;
+    }
+    error_set(why, "cannot make the folder %s: %s", path, strerror(errno));
+    return false;
+}

@@ -1,0 +1,28 @@
+/* file: whole files, read bounded and written so that a crash leaves the old one or the new one. */
+#ifndef FILE_H
+#define FILE_H
+
+#include "buf.h"
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Appends a file's content; false with `why` when it cannot be read or is larger than the buffer
+ * admits. */
+bool file_read(const char *path, struct buf *out, struct error *why)
+    __attribute__((warn_unused_result));
+
+/* Writes a file under a temporary name in the same folder, syncs it and renames it to `path`. False
+ * with `why`, and nothing left behind, when that fails. The folder itself is not synced: call
+ * folder_sync() once after the last file. */
+bool file_publish(const char *path, const void *bytes, size_t length, struct error *why)
+    __attribute__((warn_unused_result));
+
+/* Syncs a folder, so that the renames in it survive a power cut. */
+bool folder_sync(const char *path, struct error *why) __attribute__((warn_unused_result));
+
+/* Makes a folder (and its parent, not deeper) unless it is there. */
+bool folder_make(const char *path, struct error *why) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,493 @@
+#include "http.h"
+
+#include "json.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+enum {
+    HEADERS_MAX = 32 * 1024,
+    BODY_MAX = 1 << 30,
+    TARGET_MAX = 8 * 1024,
+    ID_MAX = 64,
+    PREFLIGHT_AGE_S = 86400,
+};
+
+/* ---- what a handler asks of a request ---- */
+
+const char *
+request_parameter(const struct request *request, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (char **entry = request->environment; *entry != NULL; entry++)
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+            return *entry + length + 1;
+    return NULL;
+}
+
+const char *
+request_header(const struct request *request, const char *name)
+{
+    char parameter[64] = "HTTP_";
+    size_t length = 5;
+
+    for (; *name != '\0' && length + 1 < sizeof parameter; name++)
+        parameter[length++] = *name == '-' ? '_' : (char)(*name & (*name >= 'a' ? ~0x20 : ~0));
+    parameter[length] = '\0';
+    return request_parameter(request, parameter);
+}
+
+const char *
+request_query(const struct request *request, const char *name)
+{
+    for (size_t i = request->queries; i > 0; i--)
+        if (strcmp(request->query[i - 1].name, name) == 0)
+            return request->query[i - 1].value;
+    return NULL;
+}
+
+const char *
+request_variable(const struct request *request, const char *name)
+{
+    for (size_t i = 0; i < request->match.variables; i++)
+        if (strcmp(request->match.variable[i].name, name) == 0)
+            return request->match.variable[i].value;
+    return NULL;
+}
+
+int
+request_integer(const struct request *request, struct response *response, const char *name,
+                long min, long max, long *value)
+{
+    const char *text = request_query(request, name);
+    char *end;
+
+    if (text == NULL)
+        return 0;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number < min || number > max)
+        return response_detail(response, 400, "%s: expected a whole number from %ld to %ld", name,
+                               min, max);
+    *value = number;
+    return 0;
+}
+
+/* ---- what a handler puts into a response ---- */
+
+void
+response_header(struct response *response, const char *name, const char *value)
+{
+    buf_format(&response->headers, "%s: ", name);
+    for (; *value != '\0'; value++)
+        buf_byte(&response->headers, (unsigned char)*value < 0x20 || *value == 0x7f ? ' ' : *value);
+    buf_text(&response->headers, "\r\n");
+}
+
+void
+response_date(struct response *response, const char *name, time_t when)
+{
+    char text[64];
+    struct tm utc;
+
+    gmtime_r(&when, &utc);
+    strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    response_header(response, name, text);
+}
+
+int
+response_detail(struct response *response, int status, const char *format, ...)
+{
+    char detail[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    buf_reset(&response->body);
+    response->file = NULL;
+    response->type = "application/json";
+    buf_text(&response->body, "{\"detail\":");
+    json_put_text(&response->body, detail, strlen(detail));
+    buf_text(&response->body, "}");
+    return status;
+}
+
+bool
+etag_matches(const char *if_none_match, const char *etag)
+{
+    size_t length = strlen(etag);
+
+    for (const char *in = if_none_match; in != NULL && *in != '\0'; in++) {
+        in += strspn(in, " \t,");
+        if (*in == '*')
+            return true;
+        if (in[0] == 'W' && in[1] == '/')
+            in += 2;
+        if (*in != '"')
+            return false;
+        const char *end = strchr(++in, '"');
+        if (end == NULL)
+            return false;
+        if ((size_t)(end - in) == length && memcmp(in, etag, length) == 0)
+            return true;
+        in = end;
+    }
+    return false;
+}
+
+/* ---- one request ---- */
+
+static enum method
+method_parse(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum method method;
+    } methods[] = { { "GET", METHOD_GET },       { "HEAD", METHOD_HEAD },
+                    { "POST", METHOD_POST },     { "PUT", METHOD_PUT },
+                    { "DELETE", METHOD_DELETE }, { "OPTIONS", METHOD_OPTIONS } };
+
+    for (size_t i = 0; name != NULL && i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(name, methods[i].name) == 0)
+            return methods[i].method;
+    return METHOD_OTHER;
+}
+
+/* "GET, HEAD, OPTIONS" */
+static const char *
+methods_list(unsigned allowed, struct arena *arena)
+{
+    return arena_format(arena, "%s%s%s%sOPTIONS", allowed & METHOD_GET ? "GET, HEAD, " : "",
+                        allowed & METHOD_POST ? "POST, " : "", allowed & METHOD_PUT ? "PUT, " : "",
+                        allowed & METHOD_DELETE ? "DELETE, " : "");
+}
+
+/* Takes the client's X-Request-Id over when it is short and plain, else makes one. */
+static const char *
+request_identify(struct request *request)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    const char *given = request_header(request, "X-Request-Id");
+    uint64_t number = 0;
+
+    if (given != NULL && given[0] != '\0' && strlen(given) <= ID_MAX &&
+        given[strspn(given, plain)] == '\0')
+        return given;
+    if (getrandom(&number, sizeof number, 0) < 0)
+        number = (uint64_t)time(NULL);
+    return arena_format(&request->arena, "%016jx", (uintmax_t)number);
+}
+
+/* Splits the query and decodes it. Returns 0 or the status of an error. */
+static int
+request_parse_query(struct request *request, const char *query, const char **detail)
+{
+    while (query != NULL && *query != '\0') {
+        size_t length = strcspn(query, "&");
+        size_t name = strcspn(query, "&=");
+        if (length != 0) {
+            if (request->queries == sizeof request->query / sizeof request->query[0]) {
+                *detail = "too many query parameters";
+                return 400;
+            }
+            struct variable *variable = &request->query[request->queries++];
+            bool valued = name < length;
+            variable->name = percent_decode(query, name, true, &request->arena);
+            variable->value = percent_decode(query + name + valued, length - name - valued, true,
+                                             &request->arena);
+            if (variable->name == NULL || variable->value == NULL) {
+                *detail = "the query is not percent-encoded UTF-8 text without NUL bytes";
+                return 400;
+            }
+        }
+        query += length;
+        query += *query == '&';
+    }
+    return 0;
+}
+
+/* Reads the whole body, of a length that the route admits. Returns 0 or the status of an error. */
+static int
+request_read_body(struct request *request, FCGX_Stream *in, const char **detail)
+{
+    const char *text = request_parameter(request, "CONTENT_LENGTH");
+    size_t max = request->match.route->max_body;
+    unsigned long long length = 0;
+    char *end;
+
+    if (text != NULL && text[0] != '\0') {
+        errno = 0;
+        length = strtoull(text, &end, 10);
+        if (errno != 0 || *end != '\0' || text[0] == '-') {
+            *detail = "Content-Length is no number";
+            return 400;
+        }
+    }
+    if (length == 0 || (max == 0 && request->method != METHOD_POST))
+        return 0;
+    if (length > max) {
+        *detail = arena_format(&request->arena, "the body has %llu bytes, at most %zu are taken",
+                               length, max);
+        return 413;
+    }
+    char *body = arena_alloc(&request->arena, (size_t)length + 1);
+    size_t have = 0;
+    while (have < length) {
+        size_t want = (size_t)length - have;
+        int got = FCGX_GetStr(body + have, want > INT_MAX ? INT_MAX : (int)want, in);
+        if (got <= 0)
+            break;
+        have += (size_t)got;
+    }
+    body[have] = '\0';
+    request->body = body;
+    request->body_length = have;
+    if (have == length)
+        return 0;
+    *detail = arena_format(&request->arena, "the body ended after %zu of %llu bytes", have, length);
+    return 400;
+}
+
+static void
+response_cors(const struct app *app, const struct request *request, struct response *response)
+{
+    const char *origin = request_header(request, "Origin");
+
+    response_header(response, "Vary", "Accept-Encoding, Origin");
+    for (char **allowed = app->config->cors_origins; origin != NULL && *allowed != NULL;
+         allowed++) {
+        bool any = strcmp(*allowed, "*") == 0;
+        if (!any && strcasecmp(*allowed, origin) != 0)
+            continue;
+        response_header(response, "Access-Control-Allow-Origin", any ? "*" : origin);
+        response_header(response, "Access-Control-Expose-Headers",
+                        "ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id");
+        if (request->method != METHOD_OPTIONS)
+            return;
+        response_header(
+            response, "Access-Control-Allow-Methods",
+            methods_list(request->match.allowed, (struct arena *)(uintptr_t)&request->arena));
+        response_header(response, "Access-Control-Allow-Headers",
+                        "Authorization, Content-Type, X-Request-Id");
+        buf_format(&response->headers, "Access-Control-Max-Age: %d\r\n", PREFLIGHT_AGE_S);
+        return;
+    }
+}
+
+static int
+app_error(const struct app *app, struct response *response, int status, const char *detail)
+{
+    response_detail(response, status, "%s", detail);
+    if (app->error != NULL) {
+        buf_reset(&response->body);
+        app->error(response, status, detail);
+    }
+    return status;
+}
+
+/* Routes and answers; returns the status. */
+static int
+app_answer(const struct app *app, struct request *request, struct response *response,
+           FCGX_Stream *in)
+{
+    char *query = strchr(request->target, '?');
+    const char *detail = NULL;
+    struct error why;
+    int status;
+
+    const char *raw = query == NULL ? request->target
+                                    : arena_copy(&request->arena, request->target,
+                                                 (size_t)(query - request->target));
+    if (!path_split(&request->path, raw, &request->arena, &why))
+        return app_error(app, response, 400, why.text);
+    route_find(&request->match, app->routes, app->routes_count,
+               request->method == METHOD_HEAD ? METHOD_GET : request->method, &request->path,
+               &request->arena);
+    if (app->cors)
+        response_cors(app, request, response);
+    if (request->match.allowed == 0)
+        return app_error(app, response, 404, "there is nothing at this path");
+    if (request->match.route == NULL) {
+        const char *allow = methods_list(request->match.allowed, &request->arena);
+        response_header(response, "Allow", allow);
+        if (request->method == METHOD_OPTIONS) {
+            response->cacheable = true;
+            return 204;
+        }
+        return app_error(app, response, 405,
+                         arena_format(&request->arena, "this path answers %s only", allow));
+    }
+    if ((status = request_parse_query(request, query == NULL ? NULL : query + 1, &detail)) != 0 ||
+        (status = request_read_body(request, in, &detail)) != 0)
+        return app_error(app, response, status, detail);
+    return request->match.route->handle(app->context, request, response);
+}
+
+/* Puts the answer on the wire; false when lighttpd did not take it. */
+static bool
+response_send(const struct request *request, struct response *response, FCGX_Stream *out)
+{
+    struct buf head;
+    bool bodiless = response->status == 204 || response->status == 304;
+    bool sent;
+
+    buf_init(&head, HEADERS_MAX + 1024);
+    buf_format(&head, "Status: %d\r\nX-Request-Id: %s\r\n", response->status, request->id);
+    if (response->type != NULL && !bodiless)
+        buf_format(&head, "Content-Type: %s\r\n", response->type);
+    if (!response->cacheable)
+        buf_text(&head, "Cache-Control: no-store\r\n");
+    buf_put(&head, buf_string(&response->headers), response->headers.length);
+    if (response->file != NULL)
+        buf_format(&head, "X-Sendfile: %s\r\n", response->file);
+    else if (!bodiless)
+        buf_format(&head, "Content-Length: %zu\r\n", response->body.length);
+    buf_text(&head, "\r\n");
+    sent = FCGX_PutStr(head.data, (int)head.length, out) == (int)head.length;
+    buf_free(&head);
+    if (response->file != NULL || bodiless || request->method == METHOD_HEAD)
+        return sent;
+    for (size_t done = 0; sent && done < response->body.length;) {
+        size_t part = response->body.length - done;
+        int size = part > INT_MAX ? INT_MAX : (int)part;
+        sent = FCGX_PutStr(response->body.data + done, size, out) == size;
+        done += (size_t)size;
+    }
+    return sent;
+}
+
+static void
+request_log(const struct app *app, const struct request *request, const struct response *response,
+            bool sent, const struct timespec *start)
+{
+    struct timespec end;
+    const char *method = request_parameter(request, "REQUEST_METHOD");
+    const char *client = request_parameter(request, "REMOTE_ADDR");
+    const struct route *route = request->match.route;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    log_event(&app->config->log, response->status >= 500 ? LEVEL_ERROR : LEVEL_INFO, LOG_HTTP,
+              sent ? "request" : "request (client gone)", LOG_TEXT("id", request->id),
+              LOG_TEXT("method", method), LOG_TEXT("route", route == NULL ? "-" : route->pattern),
+              LOG_INTEGER("status", response->status),
+              LOG_INTEGER("bytes",
+                          response->file != NULL ? response->file_length : response->body.length),
+              LOG_INTEGER("us", (end.tv_sec - start->tv_sec) * 1000000 +
+                                    (end.tv_nsec - start->tv_nsec) / 1000),
+              LOG_TEXT("client", client));
+}
+
+static void
+app_serve(const struct app *app, FCGX_Request *fcgi)
+{
+    struct request request = { .environment = fcgi->envp };
+    struct response response = { .status = 500 };
+    struct timespec start;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    arena_init(&request.arena, 0);
+    buf_init(&response.headers, HEADERS_MAX);
+    buf_init(&response.body, BODY_MAX);
+    request.method = method_parse(request_parameter(&request, "REQUEST_METHOD"));
+    request.target = request_parameter(&request, "REQUEST_URI");
+    request.body = "";
+    request.id = request_identify(&request);
+    if (request.target == NULL || strlen(request.target) > TARGET_MAX)
+        response.status = app_error(app, &response, 414, "the address is too long");
+    else
+        response.status = app_answer(app, &request, &response, fcgi->in);
+    if (!buf_ok(&response.headers) || !buf_ok(&response.body)) {
+        buf_reset(&response.headers);
+        response.cacheable = false;
+        response.status = app_error(app, &response, 500, "the answer does not fit");
+    }
+    bool sent = response_send(&request, &response, fcgi->out);
+    request_log(app, &request, &response, sent, &start);
+    buf_free(&response.headers);
+    buf_free(&response.body);
+    arena_free(&request.arena);
+}
+
+bool
+app_start(struct config *config, const char *name, const char *about, bool secrets, int argc,
+          char **argv, int *code)
+{
+    struct error why;
+    struct buf path;
+
+    if (argc > 1) {
+        bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+        fprintf(help ? stdout : stderr,
+                "%s.fcgi: %s\nIt is started by lighttpd and takes no arguments.\n", name, about);
+        if (help)
+            config_help(stdout);
+        *code = help ? 0 : EXIT_USAGE;
+        return false;
+    }
+    if (!config_load(config, secrets, &why)) {
+        fprintf(stderr, "%s.fcgi: %s\n", name, why.text);
+        *code = EXIT_USAGE;
+        return false;
+    }
+    if (FCGX_IsCGI()) {
+        fprintf(stderr, "%s.fcgi: this is a FastCGI program; lighttpd starts it (see --help)\n",
+                name);
+        config_free(config);
+        *code = EXIT_USAGE;
+        return false;
+    }
+    umask(0027);
+    buf_init(&path, PATH_MAX);
+    buf_text(&path, config->state_dir);
+    mkdir(buf_string(&path), 0750);
+    buf_text(&path, "/log");
+    mkdir(buf_string(&path), 0750);
+    buf_format(&path, "/%s.log", name);
+    int fd = open(buf_string(&path), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (fd >= 0)
+        config->log.fd = fd;
+    else
+        log_event(&config->log, LEVEL_ERROR, LOG_HTTP, "cannot open the log file",
+                  LOG_TEXT("path", buf_string(&path)), LOG_TEXT("error", strerror(errno)));
+    buf_free(&path);
+    return true;
+}
+
+static void
+on_signal(int number)
+{
+    (void)number;
+    FCGX_ShutdownPending();
+}
+
+int
+app_run(const struct app *app)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    FCGX_Request fcgi;
+
+    if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
+        return EXIT_SYSTEM;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
+    while (FCGX_Accept_r(&fcgi) == 0) {
+        app_serve(app, &fcgi);
+        FCGX_Finish_r(&fcgi);
+    }
+    FCGX_Free(&fcgi, 1);
+    log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "stopped", LOG_TEXT("program", app->name));
+    return 0;
+}

@@ -1,0 +1,94 @@
+/* http: one FastCGI program's loop, from the request to the answer.
+ *
+ * Every request goes the same way: identity (X-Request-Id), CORS, the route table, the body, the
+ * handler, the writer, one log line. A handler parses, queries and writes; what it allocates lives
+ * in the request's arena and is freed after the answer. */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "buf.h"
+#include "config.h"
+#include "error.h"
+#include "mem.h"
+#include "route.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+struct request {
+    struct arena arena;
+    enum method method; /* METHOD_HEAD stays apart here; routes see it as GET */
+    const char *target; /* as sent, with the query */
+    const char *id;     /* X-Request-Id, taken over from the client or made */
+    struct path path;
+    struct route_match match;
+    struct variable query[32]; /* decoded */
+    size_t queries;
+    const char *body; /* NUL-terminated after `body_length` bytes */
+    size_t body_length;
+    char **environment; /* FastCGI parameters; read with request_header and request_parameter */
+};
+
+struct response {
+    int status;
+    const char *type;   /* Content-Type, NULL for none */
+    struct buf headers; /* complete lines */
+    struct buf body;
+    const char *file;   /* absolute path that lighttpd sends (X-Sendfile) instead of `body` */
+    size_t file_length; /* its bytes, for the log */
+    bool cacheable;     /* a handler has set Cache-Control; otherwise it is no-store */
+};
+
+/* A header's value ("If-None-Match"), or NULL. */
+const char *request_header(const struct request *request, const char *name);
+
+/* A FastCGI parameter ("REMOTE_ADDR"), or NULL. */
+const char *request_parameter(const struct request *request, const char *name);
+
+/* A query parameter's decoded value, or NULL; the last one counts when it is given twice. */
+const char *request_query(const struct request *request, const char *name);
+
+/* What a {name} of the route's pattern matched; never NULL for a name that the pattern has. */
+const char *request_variable(const struct request *request, const char *name);
+
+/* Reads a query parameter as a whole number from min to max into *value, which keeps its default
+ * when the parameter is absent. Returns 0, or the status of an answer that it has written. */
+int request_integer(const struct request *request, struct response *response, const char *name,
+                    long min, long max, long *value) __attribute__((warn_unused_result));
+
+/* Adds a header line. Control characters in the value become spaces. */
+void response_header(struct response *response, const char *name, const char *value);
+
+/* Adds a header with an HTTP date. */
+void response_date(struct response *response, const char *name, time_t when);
+
+/* Answers {"detail": text} with the status, which it returns. */
+int response_detail(struct response *response, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* True when an If-None-Match header (may be NULL) names the entity tag, given without quotes. */
+bool etag_matches(const char *if_none_match, const char *etag);
+
+struct app {
+    const char *name; /* in logs: "leaderboard" */
+    const struct route *routes;
+    size_t routes_count;
+    void *context; /* handed to the handlers */
+    const struct config *config;
+    /* Writes the body of an error that the loop itself answers (404, 405, 413…); NULL: {"detail"}.
+     */
+    void (*error)(struct response *response, int status, const char *detail);
+    bool cors; /* add CORS headers, and answer preflights */
+};
+
+/* The beginning of every FastCGI program's main(): answers --help with `about` and the settings,
+ * reads the settings (`secrets` as in config_load), and opens STATE_DIR/log/NAME.log for the log.
+ * Returns true when the program may go on (and owns the config), else *code is its exit code. */
+bool app_start(struct config *config, const char *name, const char *about, bool secrets, int argc,
+               char **argv, int *code) __attribute__((warn_unused_result));
+
+/* Serves until SIGTERM or SIGINT. Returns an exit code. */
+int app_run(const struct app *app);
+
+#endif

@@ -1,0 +1,78 @@
+/* hub: a client of the Hugging Face Hub's HTTP API, as far as a leaderboard needs it.
+ *
+ * One connection pool, one thread. Redirects are followed by hand, so that the token goes to the
+ * Hub's own origin and to nobody else. Passing failures (408, 429, 5xx, a connection that breaks or
+ * stalls) are tried again HUB_RETRIES times, waiting as RateLimit or Retry-After say, else 1, 2, 4,
+ * 8… seconds; a download goes on where it broke off. What was downloaded is checked against its
+ * size and its hash before anybody sees it.
+ *
+ * Source: the Hub's API documentation and the behaviour of the official Python and JavaScript
+ * clients. */
+#ifndef HUB_H
+#define HUB_H
+
+#include "buf.h"
+#include "config.h"
+#include "digest.h"
+#include "error.h"
+#include "mem.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum hub_result {
+    HUB_OK,
+    HUB_MISSING,     /* 404: no such dataset, revision or file, or not for this token */
+    HUB_DENIED,      /* 401 or 403 */
+    HUB_LIMITED,     /* 429, and waiting did not help */
+    HUB_UNAVAILABLE, /* unreachable, stalled, or 5xx, after all retries */
+    HUB_BROKEN,      /* an answer that makes no sense: not JSON, wrong hash, redirects for ever */
+    HUB_TOO_LARGE,   /* a body beyond HUB_MAX_MB */
+};
+
+struct hub;
+
+/* Called while a download goes on; `total` is 0 when unknown. */
+typedef void hub_progress(void *context, uint64_t done, uint64_t total);
+
+/* A client for config->hf_endpoint. `config` must outlive it; free it with hub_close(). NULL with
+ * `why` when libcurl cannot start. */
+struct hub *hub_open(const struct config *config, struct error *why);
+void hub_close(struct hub *hub);
+
+/* Whom to tell of downloads; NULL for nobody. */
+void hub_watch(struct hub *hub, hub_progress *progress, void *context);
+
+/* How many HTTP requests were sent so far, retries and redirects included. */
+unsigned hub_requests(const struct hub *hub);
+
+struct hub_file {
+    const char *path;
+    char oid[SHA1_HEX];      /* git blob */
+    char sha256[SHA256_HEX]; /* "" unless it is an LFS file */
+    uint64_t size;           /* bytes of the content, not of an LFS pointer */
+};
+
+struct hub_tree {
+    size_t count;
+    struct hub_file *files;
+    struct arena arena; /* owns both */
+};
+
+void hub_tree_free(struct hub_tree *tree);
+
+/* The commit that a dataset's main branch is at: one request. */
+enum hub_result hub_revision(struct hub *hub, const char *repo, char sha[SHA1_HEX],
+                             struct error *why) __attribute__((warn_unused_result));
+
+/* All files of a dataset at a commit, over as many pages as there are. The caller owns the tree on
+ * HUB_OK: hub_tree_free(). */
+enum hub_result hub_list(struct hub *hub, const char *repo, const char *sha, struct hub_tree *tree,
+                         struct error *why) __attribute__((warn_unused_result));
+
+/* One file's content, verified, into an empty buffer. */
+enum hub_result hub_download(struct hub *hub, const char *repo, const char *sha,
+                             const struct hub_file *file, struct buf *out, struct error *why)
+    __attribute__((warn_unused_result));
+
+#endif

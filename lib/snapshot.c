@@ -1,0 +1,179 @@
+#include "snapshot.h"
+
+#include "digest.h"
+#include "file.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { KEEP_S = 3600, ETAG_HEX = 32, ENCODED_MAX = 1 << 30 };
+
+static const char *const body_names[BODY_COUNT] = { "leaderboard", "formatted" };
+
+const char *
+body_name(enum body body)
+{
+    return body_names[body];
+}
+
+/* STATE_DIR/public[/file]; false when it does not fit. */
+static bool
+public_path(char path[PATH_MAX], const char *state_dir, const char *file)
+{
+    int length = snprintf(path, PATH_MAX, "%s/public%s%s", state_dir, file == NULL ? "" : "/",
+                          file == NULL ? "" : file);
+
+    return length > 0 && length < PATH_MAX;
+}
+
+static bool
+variant_write(struct variant *variant, const char *state_dir, const char *stem,
+              enum encoding encoding, const struct buf *content, struct error *why)
+{
+    char hex[SHA256_HEX], path[PATH_MAX];
+    struct stat status;
+
+    digest_sha256(buf_string(content), content->length, hex);
+    snprintf(variant->etag, sizeof variant->etag, "%.*s", ETAG_HEX, hex);
+    snprintf(variant->file, sizeof variant->file, "%s.%s.json%s", stem, variant->etag,
+             encoding_suffix(encoding));
+    variant->length = content->length;
+    variant->published_at = time(NULL);
+    if (!public_path(path, state_dir, variant->file)) {
+        error_set(why, "STATE_DIR is too long");
+        return false;
+    }
+    /* The name is the content's hash: a file of that name and length is that content. */
+    if (stat(path, &status) == 0 && (uint64_t)status.st_size == content->length)
+        return true;
+    return file_publish(path, buf_string(content), content->length, why);
+}
+
+bool
+snapshot_write(struct snapshots *snapshots, const char *state_dir, enum body body,
+               enum profile profile, const struct buf *content, struct error *why)
+{
+    char stem[64], folder[PATH_MAX];
+    bool good = public_path(folder, state_dir, NULL) && folder_make(folder, why);
+
+    snprintf(stem, sizeof stem, "%s.%s", body_names[body], profile_name(profile));
+    for (int i = 0; good && i < ENCODING_COUNT; i++) {
+        enum encoding encoding = (enum encoding)i;
+        struct variant *variant = &snapshots->variant[body][profile][i];
+        struct buf encoded;
+        if (encoding == ENCODING_IDENTITY) {
+            good = variant_write(variant, state_dir, stem, encoding, content, why);
+            continue;
+        }
+        buf_init(&encoded, ENCODED_MAX);
+        good = encoding_encode(encoding, buf_string(content), content->length, &encoded);
+        if (!good)
+            error_set(why, "out of memory while encoding %s as %s", stem, encoding_name(encoding));
+        good = good && variant_write(variant, state_dir, stem, encoding, &encoded, why);
+        buf_free(&encoded);
+    }
+    return good;
+}
+
+bool
+snapshot_record(const struct snapshots *snapshots, struct db *db, const char *state_dir,
+                struct error *why)
+{
+    char folder[PATH_MAX];
+
+    if (!public_path(folder, state_dir, NULL) || !folder_sync(folder, why))
+        return false;
+    for (int body = 0; body < BODY_COUNT; body++) {
+        for (int profile = 0; profile < PROFILE_COUNT; profile++) {
+            for (int encoding = 0; encoding < ENCODING_COUNT; encoding++) {
+                const struct variant *variant = &snapshots->variant[body][profile][encoding];
+                if (!db_run(db, SQL_SNAPSHOT_PUT, why, DB_TEXT(body_names[body]),
+                            DB_TEXT(profile_name((enum profile)profile)),
+                            DB_TEXT(encoding_name((enum encoding)encoding)), DB_TEXT(variant->file),
+                            DB_TEXT(variant->etag), DB_INTEGER(variant->length),
+                            DB_INTEGER(variant->published_at)))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool
+snapshot_load(struct snapshots *snapshots, struct db *db, struct error *why)
+{
+    sqlite3_stmt *row = db_query(db, SQL_SNAPSHOT_LIST, DB_NULL);
+    struct error failure;
+
+    *snapshots = (struct snapshots){ 0 };
+    while (db_next(db, row, &failure)) {
+        enum profile profile;
+        enum encoding encoding = encoding_parse(db_column_text(row, 2));
+        int body = 0;
+        while (body < BODY_COUNT && strcmp(body_names[body], db_column_text(row, 0)) != 0)
+            body++;
+        if (body == BODY_COUNT || encoding == ENCODING_COUNT ||
+            !profile_parse(db_column_text(row, 1), &profile))
+            continue;
+        struct variant *variant = &snapshots->variant[body][profile][encoding];
+        snprintf(variant->file, sizeof variant->file, "%s", db_column_text(row, 3));
+        snprintf(variant->etag, sizeof variant->etag, "%s", db_column_text(row, 4));
+        variant->length = (uint64_t)sqlite3_column_int64(row, 5);
+        variant->published_at = sqlite3_column_int64(row, 6);
+    }
+    if (failure.text[0] != '\0' && why != NULL)
+        *why = failure;
+    return failure.text[0] == '\0';
+}
+
+/* The i-th of all variants. */
+static const struct variant *
+variant_at(const struct snapshots *snapshots, size_t index)
+{
+    return &snapshots->variant[index / (PROFILE_COUNT * ENCODING_COUNT)]
+                              [index / ENCODING_COUNT % PROFILE_COUNT][index % ENCODING_COUNT];
+}
+
+enum { VARIANTS = BODY_COUNT * PROFILE_COUNT * ENCODING_COUNT };
+
+bool
+snapshot_complete(const struct snapshots *snapshots, const char *state_dir)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    for (size_t i = 0; i < VARIANTS; i++) {
+        const struct variant *variant = variant_at(snapshots, i);
+        if (variant->file[0] == '\0' || !public_path(path, state_dir, variant->file) ||
+            stat(path, &status) != 0 || (uint64_t)status.st_size != variant->length)
+            return false;
+    }
+    return true;
+}
+
+size_t
+snapshot_collect(const struct snapshots *snapshots, const char *state_dir)
+{
+    char path[PATH_MAX];
+    size_t deleted = 0;
+    DIR *folder = public_path(path, state_dir, NULL) ? opendir(path) : NULL;
+    struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        struct stat status;
+        bool named = entry->d_name[0] == '.';
+        for (size_t i = 0; i < VARIANTS && !named; i++)
+            named = strcmp(variant_at(snapshots, i)->file, entry->d_name) == 0;
+        if (!named && public_path(path, state_dir, entry->d_name) && stat(path, &status) == 0 &&
+            time(NULL) - status.st_mtime > KEEP_S && unlink(path) == 0)
+            deleted++;
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return deleted;
+}

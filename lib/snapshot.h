@@ -1,0 +1,57 @@
+/* snapshot: the published bodies.
+ *
+ * The fetcher renders a body once and writes it in every content coding into STATE_DIR/public,
+ * under names that hold the content's hash; the rows that name the files are committed in the same
+ * transaction as the data that they show. A name never changes its content, so a server may keep
+ * what it has open, and files that no row names any more are deleted late. */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include "buf.h"
+#include "config.h"
+#include "db.h"
+#include "encoding.h"
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum body { BODY_LEADERBOARD, BODY_FORMATTED, BODY_COUNT };
+
+/* "leaderboard", "formatted". */
+const char *body_name(enum body body);
+
+/* One published file. */
+struct variant {
+    char file[128]; /* name in STATE_DIR/public; "" when there is none */
+    char etag[40];  /* without quotes */
+    uint64_t length;
+    int64_t published_at; /* Unix seconds */
+};
+
+struct snapshots {
+    struct variant variant[BODY_COUNT][PROFILE_COUNT][ENCODING_COUNT];
+};
+
+/* Encodes a body and writes its files. The transaction comes later: snapshot_record(). */
+bool snapshot_write(struct snapshots *snapshots, const char *state_dir, enum body body,
+                    enum profile profile, const struct buf *content, struct error *why)
+    __attribute__((warn_unused_result));
+
+/* Records all variants, inside the caller's transaction. The files' folder is synced first. */
+bool snapshot_record(const struct snapshots *snapshots, struct db *db, const char *state_dir,
+                     struct error *why) __attribute__((warn_unused_result));
+
+/* Reads what is published. False with `why` when the database cannot be read. */
+bool snapshot_load(struct snapshots *snapshots, struct db *db, struct error *why)
+    __attribute__((warn_unused_result));
+
+/* True when every variant is recorded and its file is there with its length. */
+bool snapshot_complete(const struct snapshots *snapshots, const char *state_dir);
+
+/* Deletes files that `snapshots` does not name and that are older than an hour, and what a killed
+ * fetcher left half-written. Returns how many. */
+size_t snapshot_collect(const struct snapshots *snapshots, const char *state_dir);
+
+#endif

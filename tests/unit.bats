@@ -1,0 +1,16 @@
+#!/usr/bin/env bats
+# The library's small parts, against tables of inputs and expected results (tests/programs/unit.c).
+
+load helper
+
+unit() { "$PROGRAM_DIR/tests/unit" "$1"; }
+
+@test "numbers print in the shortest digits that read back to the same double" { unit reals; }
+@test "texts print as JSON strings, whatever their bytes" { unit texts; }
+@test "buffers keep to their maximum; base64 goes both ways" { unit buffers; }
+@test "Accept-Encoding chooses the coding, q-values honoured" { unit encodings; }
+@test "If-None-Match names entity tags" { unit etags; }
+@test "paths are matched by whole segments, decoded once" { unit routes; }
+@test "model types are cleaned as the leaderboard always did" { unit types; }
+@test "hashes are those of git and sha256sum" { unit digests; }
+@test "rows come from JSON lines and JSON arrays" { unit rows; }

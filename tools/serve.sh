@@ -1,0 +1,98 @@
+#!/bin/sh
+# Serves the leaderboard in the foreground until Ctrl-C or SIGTERM, which stop all that it started.
+#
+#   tools/serve.sh [PROGRAM_DIR]        (default: build)
+#
+# Settings come from the environment and .env (see `fetcher --help`). Where HF_ENDPOINT is set in
+# neither, a local Hub with generated sample data is started on HUB_PORT (default: PORT + 1).
+# SYNC_INTERVAL (default 60) is how many seconds lie between two syncs.
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+PROGRAM_DIR=$(cd "${1:-$here/build}" && pwd)
+LEADERBOARD_CONFIG=${LEADERBOARD_CONFIG:-$here/leaderboards/open-llm.json}
+export PROGRAM_DIR LEADERBOARD_CONFIG
+PATH=$PATH:/usr/sbin
+
+say() { printf '%s\n' "$*" >&2; }
+
+settings=$("$PROGRAM_DIR/fetcher" settings) || exit $?
+hub=no
+if [ -z "${HF_ENDPOINT:-}" ] && ! grep -qs '^ *\(export \)\?HF_ENDPOINT=.' "${ENV_FILE:-.env}"; then
+    hub=yes
+fi
+eval "$settings"
+export HOST PORT STATE_DIR HF_ORGANIZATION
+
+# The sockets lie in the state folder, and an address of a socket has 107 bytes.
+if [ ${#STATE_DIR} -gt 80 ]; then
+    say "serve: STATE_DIR is too long for sockets: choose a path of at most 80 characters"
+    exit 100
+fi
+umask 027
+mkdir -p "$STATE_DIR/run" "$STATE_DIR/log" "$STATE_DIR/public" "$STATE_DIR/conf.d"
+rm -f "$STATE_DIR/conf.d/hub.conf"
+
+if [ $hub = yes ]; then
+    HUB_PORT=${HUB_PORT:-$((PORT + 1))}
+    HF_ENDPOINT=http://127.0.0.1:$HUB_PORT
+    HF_TOKEN=${HF_TOKEN:-hf_local_server}
+    export HUB_PORT HF_ENDPOINT HF_TOKEN
+    if [ ! -e "$STATE_DIR/hub.filled" ]; then
+        say "serve: filling the local Hub with sample data"
+        rm -rf "$STATE_DIR/samples" "$STATE_DIR"/hub.db*
+        "$PROGRAM_DIR/tests/samples" "$STATE_DIR/samples" --owner "$HF_ORGANIZATION" >&2
+        "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" import "$STATE_DIR/samples" >&2
+        rm -rf "$STATE_DIR/samples"
+        : >"$STATE_DIR/hub.filled"
+    fi
+    cp "$here/tools/hub.conf" "$STATE_DIR/conf.d/hub.conf"
+fi
+
+# The programs that lighttpd starts have no business with the token.
+(unset HF_TOKEN; exec lighttpd -D -f "$here/lighttpd.conf") &
+server=$!
+nap=
+
+stop() {
+    trap '' INT TERM
+    [ -z "$nap" ] || kill "$nap" 2>/dev/null || true
+    kill "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+    exit "$1"
+}
+trap 'say "serve: stopping"; stop 0' INT TERM
+
+tries=0
+until curl -s -o /dev/null "http://127.0.0.1:$PORT/api/leaderboard?limit=1"; do
+    if ! kill -0 "$server" 2>/dev/null; then
+        say "serve: lighttpd did not start:"
+        tail -n 3 "$STATE_DIR/log/lighttpd.log" >&2 || true
+        exit 111
+    fi
+    tries=$((tries + 1))
+    [ $tries -lt 200 ] || { say "serve: no answer on port $PORT"; stop 111; }
+    sleep 0.05
+done
+
+"$PROGRAM_DIR/fetcher" sync || say "serve: the first sync failed; trying again every ${SYNC_INTERVAL:-60} s"
+
+cat <<TEXT
+
+The leaderboard is served on http://localhost:$PORT. Try:
+  curl http://localhost:$PORT/api/leaderboard/formatted?limit=1
+  curl --compressed http://localhost:$PORT/api/leaderboard
+  curl -I http://localhost:$PORT/api/leaderboard/formatted
+TEXT
+[ $hub = no ] || printf 'The local Hub (sample data, development only): %s\n' "$HF_ENDPOINT"
+printf 'State and logs: %s\nStop with Ctrl-C.\n' "$STATE_DIR"
+
+while kill -0 "$server" 2>/dev/null; do
+    sleep "${SYNC_INTERVAL:-60}" &
+    nap=$!
+    wait "$nap" || true
+    kill -0 "$server" 2>/dev/null || break
+    LOG_LEVEL=WARNING "$PROGRAM_DIR/fetcher" --quiet sync || true
+done
+say "serve: lighttpd ended; see $STATE_DIR/log/lighttpd.log"
+exit 111
