@@ -1,48 +1,14 @@
 #include "hub.h"
 
 #include "json.h"
+#include "transfer.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <time.h>
 
-enum {
-    HOPS_MAX = 5,
-    CONNECT_TIMEOUT_S = 10,
-    WAIT_MAX_S = 300, /* a rate limit's window */
-    TREE_PAGE_MAX = 64 << 20,
-    TREE_PAGES_MAX = 1000,
-    MESSAGE_MAX = 64 * 1024,
-};
-
-struct hub {
-    const struct config *config;
-    CURL *curl;
-    hub_progress *progress;
-    void *progress_context;
-    unsigned requests;
-};
-
-/* One exchange: what comes back. */
-struct answer {
-    struct buf *body;   /* where a body of status 200 or 206 goes */
-    struct buf message; /* where any other goes, for its error text */
-    CURL *curl;
-    size_t resumed; /* bytes that `body` had when the request was sent */
-    uint64_t total; /* of the whole content, 0 when unknown */
-    bool resumable; /* a broken body may go on where it ended */
-    bool too_large;
-    char *link; /* rel="next" */
-    char error_code[64], error_message[200];
-    long retry_after, limit_reset; /* seconds, -1 when not given */
-    long limit_left;
-    const struct hub *hub;
-};
+enum { TREE_PAGE_MAX = 64 << 20, TREE_PAGES_MAX = 1000, PARALLEL = 8 };
 
 struct hub *
 hub_open(const struct config *config, struct error *why)
@@ -53,8 +19,8 @@ hub_open(const struct config *config, struct error *why)
     }
     struct hub *hub = mem_zero(1, sizeof *hub);
     hub->config = config;
-    hub->curl = curl_easy_init();
-    if (hub->curl != NULL)
+    hub->multi = curl_multi_init();
+    if (hub->multi != NULL)
         return hub;
     error_set(why, "libcurl cannot start");
     hub_close(hub);
@@ -66,7 +32,9 @@ hub_close(struct hub *hub)
 {
     if (hub == NULL)
         return;
-    curl_easy_cleanup(hub->curl);
+    while (hub->idles > 0)
+        curl_easy_cleanup(hub->idle[--hub->idles]);
+    curl_multi_cleanup(hub->multi);
     curl_global_cleanup();
     free(hub);
 }
@@ -92,359 +60,32 @@ hub_tree_free(struct hub_tree *tree)
     tree->count = 0;
 }
 
-/* ---- one exchange ---- */
-
-/* The scheme, host and port of an address are what must be the same for the token to go along. */
-static bool
-same_origin(const char *url, const char *endpoint)
-{
-    const char *path = strstr(endpoint, "://");
-    size_t length = path == NULL ? 0 : (size_t)(path - endpoint) + 3;
-
-    length += strcspn(endpoint + length, "/?#");
-    return strncasecmp(url, endpoint, length) == 0 && strchr("/?#", url[length]) != NULL;
-}
-
-static size_t
-on_body(char *bytes, size_t one, size_t length, void *context)
-{
-    struct answer *answer = context;
-    long status = 0;
-
-    (void)one;
-    curl_easy_getinfo(answer->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200 && status != 206) {
-        size_t room = answer->message.max_bytes - answer->message.length;
-        buf_put(&answer->message, bytes, length < room ? length : room);
-        return length;
-    }
-    if (status == 200 && answer->resumed != 0) {
-        /* The Range was ignored: this is the whole body from its start. */
-        buf_reset(answer->body);
-        answer->resumed = 0;
-    }
-    buf_put(answer->body, bytes, length);
-    answer->too_large = !buf_ok(answer->body);
-    if (answer->hub->progress != NULL)
-        answer->hub->progress(answer->hub->progress_context, answer->body->length, answer->total);
-    return answer->too_large ? 0 : length;
-}
-
-/* A parameter of a structured header like `"api";r=12;t=55`, or -1. */
-static long
-header_parameter(const char *value, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (const char *in = strchr(value, ';'); in != NULL; in = strchr(in + 1, ';')) {
-        const char *key = in + 1 + strspn(in + 1, " ");
-        if (strncmp(key, name, length) == 0 && key[length] == '=')
-            return strtol(key + length + 1, NULL, 10);
-    }
-    return -1;
-}
-
-static char *
-link_next(const char *value)
-{
-    /* <https://…>; rel="next", <…>; rel="last" */
-    for (const char *open = strchr(value, '<'); open != NULL; open = strchr(open + 1, '<')) {
-        const char *close = strchr(open, '>');
-        if (close == NULL)
-            return NULL;
-        size_t length = strcspn(close, ",");
-        const char *rel = strstr(close, "rel=\"next\"");
-        if (rel != NULL && (size_t)(rel - close) < length)
-            return strndup(open + 1, (size_t)(close - open) - 1);
-    }
-    return NULL;
-}
-
-static void
-header_copy(char *out, size_t size, const char *value)
-{
-    size_t length = 0;
-
-    for (; value[length] != '\0' && length + 1 < size; length++)
-        out[length] = (char)(iscntrl((unsigned char)value[length]) ? '?' : value[length]);
-    out[length] = '\0';
-}
-
-static size_t
-on_header(char *bytes, size_t one, size_t length, void *context)
-{
-    struct answer *answer = context;
-    char line[4096];
-    size_t size = length < sizeof line - 1 ? length : sizeof line - 1;
-
-    (void)one;
-    memcpy(line, bytes, size);
-    while (size > 0 && strchr("\r\n", line[size - 1]) != NULL)
-        size--;
-    line[size] = '\0';
-    char *value = strchr(line, ':');
-    if (value == NULL)
-        return length;
-    *value++ = '\0';
-    value += strspn(value, " \t");
-    if (strcasecmp(line, "link") == 0 && answer->link == NULL)
-        answer->link = link_next(value);
-    else if (strcasecmp(line, "x-error-code") == 0)
-        header_copy(answer->error_code, sizeof answer->error_code, value);
-    else if (strcasecmp(line, "x-error-message") == 0)
-        header_copy(answer->error_message, sizeof answer->error_message, value);
-    else if (strcasecmp(line, "retry-after") == 0 && isdigit((unsigned char)value[0]))
-        answer->retry_after = strtol(value, NULL, 10);
-    else if (strcasecmp(line, "ratelimit") == 0) {
-        answer->limit_left = header_parameter(value, "r");
-        answer->limit_reset = header_parameter(value, "t");
-    } else if (strcasecmp(line, "content-length") == 0)
-        answer->total = strtoull(value, NULL, 10) + answer->resumed;
-    return length;
-}
-
-static void
-answer_reset(struct answer *answer)
-{
-    free(answer->link);
-    answer->link = NULL;
-    buf_reset(&answer->message);
-    answer->error_code[0] = answer->error_message[0] = '\0';
-    answer->retry_after = answer->limit_reset = answer->limit_left = -1;
-    answer->total = 0;
-    answer->too_large = false;
-}
-
-/* Sends one GET to one address, with the token if it is the Hub's own. */
-static CURLcode
-exchange(struct hub *hub, const char *url, struct answer *answer)
-{
-    CURL *curl = hub->curl;
-    struct curl_slist *headers = NULL;
-    bool trusted = same_origin(url, hub->config->hf_endpoint);
-
-    answer_reset(answer);
-    if (!answer->resumable)
-        buf_reset(answer->body);
-    answer->curl = curl;
-    answer->hub = hub;
-    answer->resumed = answer->body->length;
-    curl_easy_reset(curl);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR,
-                     strncmp(hub->config->hf_endpoint, "https:", 6) == 0 ? "https" : "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, hub->config->hub_timeout);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "leaderboard-backend/1.0");
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
-    if (answer->resumed != 0)
-        curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)answer->resumed);
-    if (trusted && hub->config->hf_token != NULL) {
-        struct buf line;
-        buf_init(&line, 4096);
-        buf_format(&line, "Authorization: Bearer %s", hub->config->hf_token);
-        headers = curl_slist_append(headers, buf_string(&line));
-        buf_free(&line);
-        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    }
-    hub->requests++;
-    CURLcode code = curl_easy_perform(curl);
-    curl_slist_free_all(headers);
-    return code;
-}
-
-/* Sends a GET and follows redirects. *status is 0 when there was no complete answer. */
-static CURLcode
-exchange_followed(struct hub *hub, const char *url, struct answer *answer, long *status)
-{
-    char *next = mem_string(url), *target = NULL;
-    CURLcode code = CURLE_OK;
-
-    *status = 0;
-    for (int hop = 0; hop <= HOPS_MAX; hop++) {
-        code = exchange(hub, next, answer);
-        if (code == CURLE_OK)
-            curl_easy_getinfo(hub->curl, CURLINFO_RESPONSE_CODE, status);
-        if (code != CURLE_OK || *status < 301 || *status > 308 || *status == 304)
-            break;
-        curl_easy_getinfo(hub->curl, CURLINFO_REDIRECT_URL, &target);
-        code = CURLE_TOO_MANY_REDIRECTS;
-        if (target == NULL)
-            break;
-        char *copy = mem_string(target);
-        free(next);
-        next = copy;
-    }
-    free(next);
-    return code;
-}
-
-/* ---- what an answer means ---- */
-
-/* The Hub's own words about an error: its header, else the body's "error". */
-static void
-answer_explain(struct answer *answer, char text[220])
-{
-    json_t *body = json_read(buf_string(&answer->message), answer->message.length, NULL);
-    const char *words =
-        answer->error_message[0] != '\0' ? answer->error_message : json_member_text(body, "error");
-
-    text[0] = '\0';
-    if (words != NULL && words[0] != '\0')
-        snprintf(text, 220, " (\"%.200s\")", words);
-    json_decref(body);
-}
-
-static enum hub_result
-answer_judge(const struct hub *hub, struct answer *answer, CURLcode code, long status,
-             const char *what, struct error *why)
-{
-    const char *endpoint = hub->config->hf_endpoint;
-    bool token = hub->config->hf_token != NULL;
-    char words[220];
-
-    if (answer->too_large) {
-        error_set(why, "%s is larger than %ld MiB: raise HUB_MAX_MB if that is right", what,
-                  hub->config->hub_max_mb);
-        return HUB_TOO_LARGE;
-    }
-    if (code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_UNSUPPORTED_PROTOCOL) {
-        error_set(why, "%s: %s redirects to where we do not follow (more than %d times, or not %s)",
-                  what, endpoint, HOPS_MAX,
-                  strncmp(endpoint, "https:", 6) == 0 ? "to https" : "to http");
-        return HUB_BROKEN;
-    }
-    if (code != CURLE_OK) {
-        error_set(why,
-                  "%s: no complete answer from %s: %s; check HF_ENDPOINT and the network, or "
-                  "run again later",
-                  what, endpoint, curl_easy_strerror(code));
-        return HUB_UNAVAILABLE;
-    }
-    if (status == 200 || status == 206)
-        return HUB_OK;
-    answer_explain(answer, words);
-    switch (status) {
-    case 401:
-        error_set(why, "%s: %s answered 401%s: %s", what, endpoint, words,
-                  token ? "HF_TOKEN is not valid, or may not read this; set another one"
-                        : "it needs a token, or is not there; set HF_TOKEN, or check the name");
-        return HUB_DENIED;
-    case 403:
-        error_set(why, "%s: %s answered 403%s: %s", what, endpoint, words,
-                  token ? "the owner of HF_TOKEN may not read this; ask for access"
-                        : "set HF_TOKEN to a token that may read this");
-        return HUB_DENIED;
-    case 404:
-        error_set(why, "%s: not on %s (404)%s: check the name in the settings%s", what, endpoint,
-                  words, token ? "" : ", or set HF_TOKEN if it is private");
-        return HUB_MISSING;
-    case 429:
-        error_set(why, "%s: the rate limit of %s is used up (429); %s%ld s%s", what, endpoint,
-                  answer->limit_reset >= 0 || answer->retry_after >= 0 ? "run again in "
-                                                                       : "run again after ",
-                  answer->limit_reset >= 0   ? answer->limit_reset
-                  : answer->retry_after >= 0 ? answer->retry_after
-                                             : (long)WAIT_MAX_S,
-                  token ? "" : ", or set HF_TOKEN for a higher limit");
-        return HUB_LIMITED;
-    default:
-        break;
-    }
-    if (status >= 500 || status == 408) {
-        error_set(why, "%s: %s answered %ld%s: a failure on its side; run again later", what,
-                  endpoint, status, words);
-        return HUB_UNAVAILABLE;
-    }
-    error_set(why, "%s: %s answered %ld%s, which is not expected: check HF_ENDPOINT", what,
-              endpoint, status, words);
-    return HUB_BROKEN;
-}
-
-/* How long to wait before try number `attempt` (0, 1, …), in seconds. */
-static long
-answer_wait(const struct answer *answer, enum hub_result result, int attempt)
-{
-    long wait = 1L << (attempt < 8 ? attempt : 8);
-
-    if (result == HUB_LIMITED && answer->limit_left == 0 && answer->limit_reset >= 0)
-        wait = answer->limit_reset + 1;
-    else if (answer->retry_after >= 0)
-        wait = answer->retry_after + 1;
-    return wait < WAIT_MAX_S ? wait : WAIT_MAX_S;
-}
-
-static void
-wait_seconds(long seconds)
-{
-    struct timespec rest = { .tv_sec = seconds };
-
-    while (nanosleep(&rest, &rest) != 0 && errno == EINTR)
-        continue;
-}
-
-/* A GET with redirects and retries. `what` names it in messages. On HUB_OK the body is in `out`.
- * With `link`, *link becomes the next page's address (owned by the caller) or NULL; without, this
- * is a file whose download goes on where it broke off. */
-static enum hub_result
-hub_get(struct hub *hub, const char *url, const char *what, struct buf *out, char **link,
-        struct error *why)
-{
-    struct answer answer = { .body = out, .resumable = link == NULL };
-    enum hub_result result;
-    long status;
-
-    buf_init(&answer.message, MESSAGE_MAX);
-    for (int attempt = 0;; attempt++) {
-        CURLcode code = exchange_followed(hub, url, &answer, &status);
-        result = answer_judge(hub, &answer, code, status, what, why);
-        if ((result != HUB_UNAVAILABLE && result != HUB_LIMITED) ||
-            attempt >= hub->config->hub_retries)
-            break;
-        long wait = answer_wait(&answer, result, attempt);
-        log_event(&hub->config->log, LEVEL_WARNING, LOG_HUB, "trying again",
-                  LOG_INTEGER("wait_s", wait), LOG_TEXT("error", why->text));
-        wait_seconds(wait);
-    }
-    log_event(&hub->config->log, LEVEL_DEBUG, LOG_HUB, "GET", LOG_TEXT("what", what),
-              LOG_INTEGER("status", status), LOG_INTEGER("bytes", out->length));
-    if (result == HUB_OK && link != NULL) {
-        *link = answer.link;
-        answer.link = NULL;
-    }
-    free(answer.link);
-    buf_free(&answer.message);
-    return result;
-}
-
-/* The same, of JSON. *value is a new reference on HUB_OK. */
+/* A GET of JSON. *value is a new reference on HUB_OK; *link (may be NULL) becomes the next page's
+ * address, owned by the caller, or NULL. */
 static enum hub_result
 hub_get_json(struct hub *hub, const char *url, const char *what, json_t **value, char **link,
              struct error *why)
 {
     struct buf body;
-    char *next = NULL;
+    struct transfer transfer = { .url = url, .what = what, .out = &body };
 
     buf_init(&body, TREE_PAGE_MAX);
-    enum hub_result result = hub_get(hub, url, what, &body, &next, why);
+    enum hub_result result = transfer_one(hub, &transfer);
     if (result == HUB_OK) {
-        *value = json_read(buf_string(&body), body.length, why);
+        *value = json_read(buf_string(&body), body.length, &transfer.why);
         if (*value == NULL) {
-            error_prefix(why, "%s: the answer of %s", what, hub->config->hf_endpoint);
+            error_prefix(&transfer.why, "%s: the answer of %s", what, hub->config->hf_endpoint);
             result = HUB_BROKEN;
         }
     }
+    if (result != HUB_OK && why != NULL)
+        *why = transfer.why;
+    if (link != NULL) {
+        *link = transfer.link;
+        transfer.link = NULL;
+    }
+    transfer_free(&transfer);
     buf_free(&body);
-    if (link != NULL)
-        *link = next;
-    else
-        free(next);
     return result;
 }
 
@@ -602,31 +243,145 @@ content_verified(const struct hub_file *file, const struct buf *content)
     return strcmp(hex, file->oid) == 0;
 }
 
+/* The address of a file at a commit. */
+static void
+file_url(struct buf *url, const struct hub *hub, const char *repo, const char *sha,
+         const char *path)
+{
+    buf_format(url, "%s/datasets/%s/resolve/%s", hub->config->hf_endpoint, repo, sha);
+    for (const char *segment = path; *segment != '\0';) {
+        size_t length = strcspn(segment, "/");
+        buf_byte(url, '/');
+        buf_percent(url, segment, length);
+        segment += length + (segment[length] == '/');
+    }
+}
+
+/* ---- downloads ---- */
+
+/* One of several downloads under way. */
+struct download {
+    struct transfer transfer;
+    const struct hub_file *file;
+    struct buf url, what, content;
+    struct download *next;
+};
+
+struct downloads {
+    struct hub *hub;
+    const char *repo, *sha;
+    const struct hub_file *const *files;
+    size_t count, started;
+    hub_sink *sink;
+    void *context;
+    struct download *free;
+};
+
+static struct transfer *
+downloads_source(void *context)
+{
+    struct downloads *downloads = context;
+
+    if (downloads->started == downloads->count)
+        return NULL;
+    struct download *download = downloads->free;
+    downloads->free = download->next;
+    download->file = downloads->files[downloads->started++];
+    buf_reset(&download->url);
+    buf_reset(&download->what);
+    buf_reset(&download->content);
+    file_url(&download->url, downloads->hub, downloads->repo, downloads->sha, download->file->path);
+    buf_format(&download->what, "%s of dataset %s", download->file->path, downloads->repo);
+    download->transfer = (struct transfer){ .url = buf_string(&download->url),
+                                            .what = buf_string(&download->what),
+                                            .out = &download->content,
+                                            .resumable = true,
+                                            .context = download };
+    return &download->transfer;
+}
+
+static bool
+downloads_sink(void *context, struct transfer *transfer)
+{
+    struct downloads *downloads = context;
+    struct download *download = transfer->context;
+    const struct hub_file *file = download->file;
+
+    if (transfer->result == HUB_OK && !content_verified(file, &download->content)) {
+        error_set(&transfer->why,
+                  "%s: what %s sent (%zu bytes) is not the file that it lists (%ju bytes, by its "
+                  "hash): run again",
+                  transfer->what, downloads->hub->config->hf_endpoint, download->content.length,
+                  (uintmax_t)file->size);
+        transfer->result = HUB_BROKEN;
+    }
+    bool more = downloads->sink(downloads->context, file, transfer->result, &download->content,
+                                &transfer->why);
+    transfer_free(transfer);
+    download->next = downloads->free;
+    downloads->free = download;
+    return more;
+}
+
+void
+hub_download_all(struct hub *hub, const char *repo, const char *sha,
+                 const struct hub_file *const *files, size_t count, hub_sink *sink, void *context)
+{
+    size_t slots = count < PARALLEL ? count : PARALLEL;
+    struct download *download = mem_zero(slots, sizeof *download);
+    struct downloads downloads = { .hub = hub,
+                                   .repo = repo,
+                                   .sha = sha,
+                                   .files = files,
+                                   .count = count,
+                                   .sink = sink,
+                                   .context = context };
+
+    for (size_t i = 0; i < slots; i++) {
+        buf_init(&download[i].url, 8192);
+        buf_init(&download[i].what, 4096);
+        buf_init(&download[i].content, (size_t)hub->config->hub_max_mb << 20);
+        download[i].next = downloads.free;
+        downloads.free = &download[i];
+    }
+    transfer_run(hub, downloads_source, downloads_sink, &downloads, slots);
+    for (size_t i = 0; i < slots; i++) {
+        buf_free(&download[i].url);
+        buf_free(&download[i].what);
+        buf_free(&download[i].content);
+    }
+    free(download);
+}
+
+struct single {
+    enum hub_result result;
+    struct buf *out;
+    struct error *why;
+};
+
+static bool
+single_sink(void *context, const struct hub_file *file, enum hub_result result, struct buf *content,
+            const struct error *why)
+{
+    struct single *single = context;
+
+    (void)file;
+    single->result = result;
+    if (result != HUB_OK && single->why != NULL)
+        *single->why = *why;
+    /* The content changes hands: the caller's empty buffer goes back into its place. */
+    struct buf taken = *content;
+    *content = *single->out;
+    *single->out = taken;
+    return true;
+}
+
 enum hub_result
 hub_download(struct hub *hub, const char *repo, const char *sha, const struct hub_file *file,
              struct buf *out, struct error *why)
 {
-    struct buf url, what;
+    struct single single = { .result = HUB_UNAVAILABLE, .out = out, .why = why };
 
-    buf_init(&url, 8192);
-    buf_init(&what, 4096);
-    buf_format(&url, "%s/datasets/%s/resolve/%s", hub->config->hf_endpoint, repo, sha);
-    for (const char *segment = file->path; *segment != '\0';) {
-        size_t length = strcspn(segment, "/");
-        buf_byte(&url, '/');
-        buf_percent(&url, segment, length);
-        segment += length + (segment[length] == '/');
-    }
-    buf_format(&what, "%s of dataset %s", file->path, repo);
-    enum hub_result result = hub_get(hub, buf_string(&url), buf_string(&what), out, NULL, why);
-    if (result == HUB_OK && !content_verified(file, out)) {
-        error_set(why,
-                  "%s: what %s sent (%zu bytes) is not the file that it lists (%ju bytes, by its "
-                  "hash): run again",
-                  buf_string(&what), hub->config->hf_endpoint, out->length, (uintmax_t)file->size);
-        result = HUB_BROKEN;
-    }
-    buf_free(&url);
-    buf_free(&what);
-    return result;
+    hub_download_all(hub, repo, sha, &file, 1, single_sink, &single);
+    return single.result;
 }

@@ -28,6 +28,8 @@ enum hub_result {
     HUB_UNAVAILABLE, /* unreachable, stalled, or 5xx, after all retries */
     HUB_BROKEN,      /* an answer that makes no sense: not JSON, wrong hash, redirects for ever */
     HUB_TOO_LARGE,   /* a body beyond HUB_MAX_MB */
+    HUB_CONFLICT,    /* 412: the branch is not at parentCommit any more */
+    HUB_REFUSED,     /* another 4xx to a write: trying again will not help */
 };
 
 struct hub;
@@ -69,6 +71,16 @@ enum hub_result hub_revision(struct hub *hub, const char *repo, char sha[SHA1_HE
  * HUB_OK: hub_tree_free(). */
 enum hub_result hub_list(struct hub *hub, const char *repo, const char *sha, struct hub_tree *tree,
                          struct error *why) __attribute__((warn_unused_result));
+
+/* Is told of each download: its result, and with HUB_OK its verified content, which the sink may
+ * read until it returns. Returns false to start no more. */
+typedef bool hub_sink(void *context, const struct hub_file *file, enum hub_result result,
+                      struct buf *content, const struct error *why);
+
+/* Downloads files, eight at a time, in no particular order. */
+void hub_download_all(struct hub *hub, const char *repo, const char *sha,
+                      const struct hub_file *const *files, size_t count, hub_sink *sink,
+                      void *context);
 
 /* One file's content, verified, into an empty buffer. */
 enum hub_result hub_download(struct hub *hub, const char *repo, const char *sha,

@@ -113,7 +113,7 @@ json_shortest(char text[JSON_REAL_MAX], double value)
 size_t
 json_format_real(char text[JSON_REAL_MAX], double value)
 {
-    char scientific[JSON_REAL_MAX], digits[20];
+    char scientific[JSON_REAL_MAX], digits[20] = "";
     size_t count = 0, length = 0;
 
     if (!isfinite(value))

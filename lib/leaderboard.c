@@ -138,15 +138,6 @@ load_benchmarks(struct leaderboard *leaderboard, const json_t *file, struct erro
     return true;
 }
 
-static const struct field *
-fields_find(const struct fields *fields, const char *key)
-{
-    for (size_t i = 0; i < fields->count; i++)
-        if (strcmp(fields->field[i].key, key) == 0)
-            return &fields->field[i];
-    return NULL;
-}
-
 static bool
 load_file(struct leaderboard *leaderboard, const json_t *file, struct error *why)
 {
@@ -160,7 +151,11 @@ load_file(struct leaderboard *leaderboard, const json_t *file, struct error *why
         !load_fields(leaderboard, file, "metadata", &leaderboard->metadata, why) ||
         !load_benchmarks(leaderboard, file, why))
         return false;
-    if (fields_find(&leaderboard->model, "name") == NULL) {
+    leaderboard->name_column = NULL;
+    for (size_t i = 0; i < leaderboard->model.count; i++)
+        if (strcmp(leaderboard->model.field[i].key, "name") == 0)
+            leaderboard->name_column = leaderboard->model.field[i].column;
+    if (leaderboard->name_column == NULL) {
         error_set(why, "\"model\" has no field with the key \"name\"");
         return false;
     }
@@ -269,7 +264,7 @@ view_new(const struct leaderboard *leaderboard, const struct table *table, struc
     bind_fields(table, &leaderboard->model, view->model);
     bind_fields(table, &leaderboard->features, view->features);
     bind_fields(table, &leaderboard->metadata, view->metadata);
-    view->name = find_first(table, fields_find(&leaderboard->model, "name")->column);
+    view->name = find_first(table, leaderboard->name_column);
     for (size_t i = 0; i < leaderboard->benchmarks; i++) {
         const struct benchmark *benchmark = &leaderboard->benchmark[i];
         view->score[i] =
@@ -287,7 +282,7 @@ view_new(const struct leaderboard *leaderboard, const struct table *table, struc
                   leaderboard->benchmark[0].score.column[0]);
     else
         error_set(why, "the file has no column for the model's name (\"%s\")",
-                  fields_find(&leaderboard->model, "name")->column[0]);
+                  leaderboard->name_column[0]);
     view_free(view);
     return NULL;
 }

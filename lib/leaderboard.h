@@ -68,13 +68,14 @@ struct leaderboard {
     const char *required[LEADERBOARD_FIELDS];
     const char *id[PROFILE_COUNT][LEADERBOARD_COLUMNS];
     struct fields model, features, metadata;
+    const char *const *name_column; /* of model.name, in the model's fields */
     size_t benchmarks;
     struct benchmark benchmark[LEADERBOARD_BENCHMARKS];
     char fingerprint[65]; /* SHA-256 of the file: entries made with another one are out of date */
     struct arena arena;   /* owns the texts */
 };
 
-/* Reads a leaderboard's file. False with `why` naming file and member. On true the caller owns it:
+/* Reads a leaderboard's file; the struct may not be copied afterwards. False with `why` naming file and member. On true the caller owns it:
  * leaderboard_free(). */
 bool leaderboard_load(struct leaderboard *leaderboard, const char *path, struct error *why)
     __attribute__((warn_unused_result));

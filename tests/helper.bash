@@ -76,17 +76,24 @@ stop_all() {
 hubctl() { "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" "$@"; }
 fetcher() { "$PROGRAM_DIR/fetcher" "$@"; }
 
-# hub_put NAME PATH FILE: puts a file into the organisation's dataset NAME, as one commit.
-hub_put() { hubctl put "datasets/$HF_ORGANIZATION/$1" "$2" "$3" >/dev/null; }
+# hub_put NAME PATH FILE: puts a file into the organisation's dataset NAME, as one commit; the dataset
+# is made when it is not there.
+hub_put() {
+    hubctl ls "datasets/$HF_ORGANIZATION/$1" >/dev/null 2>&1 ||
+        hubctl create "datasets/$HF_ORGANIZATION/$1" >/dev/null
+    hubctl put "datasets/$HF_ORGANIZATION/$1" "$2" "$3" >/dev/null
+}
 
 # get PATH [curl options…]: the answer's body in $body, status in $status, headers in $headers.
 get() {
     local path=$1
     shift
     request="GET $path $*"
-    headers=$(mktemp "$STATE_DIR/headers.XXXXXX")
+    headers=$STATE_DIR/headers
+    rm -f "$headers" "$STATE_DIR/body"
     status=$(curl -s --max-time 20 -o "$STATE_DIR/body" -D "$headers" -w '%{http_code}' "$@" "$API$path") || true
     body=$STATE_DIR/body
+    [ -e "$body" ] || : >"$body"
 }
 
 # header NAME: the value of a header of the last answer.
@@ -111,4 +118,36 @@ expect_line() {
     grep -qF -- "$1" <<<"$2" && return
     printf 'expected to find: %s\nin: %s\n' "$1" "$2" >&2
     return 1
+}
+
+# sample_row NAME [JQ FILTER]: one row of a leaderboard as JSON, changed by the filter.
+sample_row() {
+    jq -nc --arg name "$1" '{
+        eval_name: (($name | gsub("/"; "_")) + "_bfloat16"),
+        Precision: "bfloat16", Type: "💬 chat models (RLHF, DPO, IFT, ...)", T: "💬",
+        "Weight type": "Original", Architecture: "LlamaForCausalLM",
+        Model: ("<a href=\"x\">" + $name + "</a>"), fullname: $name,
+        "Model sha": "0123456789abcdef0123456789abcdef01234567",
+        "Average ⬆️": 20.5, "Hub License": "apache-2.0", "Hub ❤️": 3, "#Params (B)": 7.242,
+        "Available on the hub": true, MoE: false, Flagged: false, "Chat Template": true,
+        "CO₂ cost (kg)": 1.25,
+        "IFEval Raw": 0.33, IFEval: 33.25, "BBH Raw": 0.36, BBH: 10.5,
+        "MATH Lvl 5 Raw": 0.014, "MATH Lvl 5": 1.4, "GPQA Raw": 0.26, GPQA: 1.25,
+        "MUSR Raw": 0.38, MUSR: 5.75, "MMLU-PRO Raw": 0.12, "MMLU-PRO": 1.85,
+        Merged: false, "Official Providers": false,
+        "Upload To Hub Date": "2024-04-13", "Submission Date": "2024-08-05", Generation: 0,
+        "Base Model": $name
+    } | '"${2:-.}"
+}
+
+# put_rows: standard input becomes the contents dataset's data, as JSON lines.
+put_rows() {
+    cat >"$STATE_DIR/rows.jsonl"
+    hub_put contents data/train.jsonl "$STATE_DIR/rows.jsonl"
+}
+
+# put_providers NAME…: becomes the official-providers dataset.
+put_providers() {
+    jq -nc '{CURATED_SET: $ARGS.positional}' --args "$@" >"$STATE_DIR/providers.jsonl"
+    hub_put official-providers data/train.jsonl "$STATE_DIR/providers.jsonl"
 }

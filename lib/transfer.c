@@ -1,0 +1,525 @@
+#include "transfer.h"
+
+#include "json.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+enum {
+    HOPS_MAX = 5,
+    CONNECT_TIMEOUT_S = 10,
+    WAIT_MAX_S = 300, /* a rate limit's window */
+    MESSAGE_MAX = 64 * 1024,
+    POLL_MS = 1000,
+};
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+transfer_free(struct transfer *transfer)
+{
+    free(transfer->link);
+    free(transfer->etag);
+    free(transfer->location);
+    transfer->link = transfer->etag = transfer->location = NULL;
+    buf_free(&transfer->message);
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+}
+
+/* ---- what comes in ---- */
+
+static bool
+status_good(long status)
+{
+    return status >= 200 && status < 300;
+}
+
+static size_t
+on_body(char *bytes, size_t one, size_t length, void *context)
+{
+    struct transfer *transfer = context;
+    const struct hub *hub = transfer->hub;
+    long status = 0;
+
+    (void)one;
+    curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (!status_good(status)) {
+        size_t room = transfer->message.max_bytes - transfer->message.length;
+        buf_put(&transfer->message, bytes, length < room ? length : room);
+        return length;
+    }
+    if (status == 200 && transfer->resumed != 0) {
+        /* The Range was ignored: this is the whole body from its start. */
+        buf_reset(transfer->out);
+        transfer->resumed = 0;
+    }
+    buf_put(transfer->out, bytes, length);
+    transfer->too_large = !buf_ok(transfer->out);
+    if (hub->progress != NULL)
+        hub->progress(hub->progress_context, transfer->out->length, transfer->total);
+    return transfer->too_large ? 0 : length;
+}
+
+/* A parameter of a structured header like `"api";r=12;t=55`, or -1. */
+static long
+header_parameter(const char *value, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *in = strchr(value, ';'); in != NULL; in = strchr(in + 1, ';')) {
+        const char *key = in + 1 + strspn(in + 1, " ");
+        if (strncmp(key, name, length) == 0 && key[length] == '=')
+            return strtol(key + length + 1, NULL, 10);
+    }
+    return -1;
+}
+
+/* The address of rel="next" in a Link header, as a string of its own, or NULL. */
+static char *
+link_next(const char *value)
+{
+    for (const char *open = strchr(value, '<'); open != NULL; open = strchr(open + 1, '<')) {
+        const char *close = strchr(open, '>');
+        if (close == NULL)
+            return NULL;
+        const char *rel = strstr(close, "rel=\"next\"");
+        if (rel != NULL && (size_t)(rel - close) < strcspn(close, ","))
+            return strndup(open + 1, (size_t)(close - open) - 1);
+    }
+    return NULL;
+}
+
+static size_t
+on_header(char *bytes, size_t one, size_t length, void *context)
+{
+    struct transfer *transfer = context;
+    char line[4096];
+    size_t size = length < sizeof line - 1 ? length : sizeof line - 1;
+
+    (void)one;
+    memcpy(line, bytes, size);
+    while (size > 0 && strchr("\r\n", line[size - 1]) != NULL)
+        size--;
+    line[size] = '\0';
+    char *value = strchr(line, ':');
+    if (value == NULL)
+        return length;
+    *value++ = '\0';
+    value += strspn(value, " \t");
+    if (strcasecmp(line, "link") == 0 && transfer->link == NULL)
+        transfer->link = link_next(value);
+    else if (strcasecmp(line, "etag") == 0 && transfer->etag == NULL)
+        transfer->etag = strdup(value);
+    else if (strcasecmp(line, "x-error-message") == 0)
+        snprintf(transfer->error_message, sizeof transfer->error_message, "%.199s", value);
+    else if (strcasecmp(line, "retry-after") == 0 && isdigit((unsigned char)value[0]))
+        transfer->retry_after = strtol(value, NULL, 10);
+    else if (strcasecmp(line, "ratelimit") == 0) {
+        transfer->limit_left = header_parameter(value, "r");
+        transfer->limit_reset = header_parameter(value, "t");
+    } else if (strcasecmp(line, "content-length") == 0)
+        transfer->total = strtoull(value, NULL, 10) + transfer->resumed;
+    return length;
+}
+
+/* ---- what goes out ---- */
+
+/* Scheme, host and port are what must be the same for the token to go along. */
+static bool
+same_origin(const char *url, const char *endpoint)
+{
+    const char *host = strstr(endpoint, "://");
+    size_t length = host == NULL ? 0 : (size_t)(host - endpoint) + 3;
+
+    length += strcspn(endpoint + length, "/?#");
+    return strncasecmp(url, endpoint, length) == 0 && strchr("/?#", url[length]) != NULL;
+}
+
+static void
+add_header(struct transfer *transfer, const char *name, const char *value)
+{
+    struct buf line;
+
+    buf_init(&line, 8192);
+    buf_format(&line, "%s %s", name, value);
+    struct curl_slist *longer = curl_slist_append(transfer->headers, buf_string(&line));
+    if (longer != NULL)
+        transfer->headers = longer;
+    buf_free(&line);
+}
+
+static void
+transfer_reset(struct transfer *transfer)
+{
+    free(transfer->link);
+    free(transfer->etag);
+    transfer->link = transfer->etag = NULL;
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+    buf_reset(&transfer->message);
+    transfer->error_message[0] = '\0';
+    transfer->retry_after = transfer->limit_reset = transfer->limit_left = -1;
+    transfer->total = 0;
+    transfer->too_large = false;
+    transfer->status = 0;
+    if (!transfer->resumable)
+        buf_reset(transfer->out);
+    transfer->resumed = transfer->out->length;
+}
+
+/* Sends the transfer's next request. */
+static void
+transfer_send(struct hub *hub, struct transfer *transfer)
+{
+    const struct config *config = hub->config;
+    const char *url = transfer->location != NULL ? transfer->location : transfer->url;
+
+    if (transfer->curl == NULL)
+        transfer->curl = hub->idles > 0 ? hub->idle[--hub->idles] : curl_easy_init();
+    CURL *curl = transfer->curl;
+    transfer_reset(transfer);
+    curl_easy_reset(curl);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR,
+                     strncmp(config->hf_endpoint, "https:", 6) == 0 ? "https" : "http,https");
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, config->hub_timeout);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "leaderboard-backend/1.0");
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
+    if (transfer->resumed != 0)
+        curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)transfer->resumed);
+    if (transfer->verb != VERB_GET) {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, transfer->body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body_length);
+        if (transfer->verb == VERB_PUT)
+            curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "PUT");
+        add_header(transfer,
+                   "Content-Type:", transfer->content_type == NULL ? "" : transfer->content_type);
+        add_header(transfer, "Expect:", "");
+    }
+    if (transfer->accept != NULL)
+        add_header(transfer, "Accept:", transfer->accept);
+    if (config->hf_token != NULL && same_origin(url, config->hf_endpoint))
+        add_header(transfer, "Authorization: Bearer", config->hf_token);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer->headers);
+    hub->requests++;
+    curl_multi_add_handle(hub->multi, curl);
+}
+
+/* ---- what an answer means ---- */
+
+/* The Hub's own words about an error: its header, else the body's "error". */
+static void
+explain(const struct transfer *transfer, char text[220])
+{
+    json_t *body = json_read(buf_string(&transfer->message), transfer->message.length, NULL);
+    const char *words = transfer->error_message[0] != '\0' ? transfer->error_message
+                                                           : json_member_text(body, "error");
+
+    text[0] = '\0';
+    if (words != NULL && words[0] != '\0')
+        snprintf(text, 220, " (\"%.200s\")", words);
+    json_decref(body);
+}
+
+/* An answer that is no success: what it means, and what to do about it. */
+static enum hub_result
+judge_status(const struct transfer *transfer, struct error *why)
+{
+    const char *endpoint = transfer->hub->config->hf_endpoint, *what = transfer->what;
+    bool token = transfer->hub->config->hf_token != NULL;
+    const char *access = transfer->verb == VERB_GET ? "read" : "write";
+    long wait = transfer->limit_reset >= 0   ? transfer->limit_reset
+                : transfer->retry_after >= 0 ? transfer->retry_after
+                                             : WAIT_MAX_S;
+    char words[220];
+
+    explain(transfer, words);
+    switch (transfer->status) {
+    case 401:
+        error_set(why, "%s: %s answered 401%s: %s", what, endpoint, words,
+                  token ? "HF_TOKEN is not valid for this; set another one"
+                        : "it needs a token, or is not there; set HF_TOKEN, or check the name");
+        return HUB_DENIED;
+    case 403:
+        error_set(why, "%s: %s answered 403%s: %s %s this", what, endpoint, words,
+                  token ? "the owner of HF_TOKEN may not" : "set HF_TOKEN to a token that may",
+                  access);
+        return HUB_DENIED;
+    case 404:
+        error_set(why, "%s: not on %s (404)%s: check the name in the settings%s", what, endpoint,
+                  words, token ? "" : ", or set HF_TOKEN if it is private");
+        return HUB_MISSING;
+    case 412:
+        error_set(why, "%s: somebody else has committed meanwhile (412)%s: read again and retry",
+                  what, words);
+        return HUB_CONFLICT;
+    case 429:
+        error_set(why, "%s: the rate limit of %s is used up (429): run again in %ld s%s", what,
+                  endpoint, wait, token ? "" : ", or set HF_TOKEN for a higher limit");
+        return HUB_LIMITED;
+    case 413:
+        error_set(why, "%s: %s answered 413%s: it is too large", what, endpoint, words);
+        return HUB_REFUSED;
+    default:
+        break;
+    }
+    if (transfer->status >= 500 || transfer->status == 408) {
+        error_set(why, "%s: %s answered %ld%s: a failure on its side; run again later", what,
+                  endpoint, transfer->status, words);
+        return HUB_UNAVAILABLE;
+    }
+    if (transfer->verb != VERB_GET && transfer->status >= 400) {
+        error_set(why, "%s: %s refused it with %ld%s", what, endpoint, transfer->status, words);
+        return HUB_REFUSED;
+    }
+    error_set(why, "%s: %s answered %ld%s, which is not expected: check HF_ENDPOINT", what,
+              endpoint, transfer->status, words);
+    return HUB_BROKEN;
+}
+
+static enum hub_result
+judge(const struct transfer *transfer, CURLcode code, struct error *why)
+{
+    const struct config *config = transfer->hub->config;
+
+    if (transfer->too_large) {
+        error_set(why, "%s is larger than %ld MiB: raise HUB_MAX_MB if that is right",
+                  transfer->what, config->hub_max_mb);
+        return HUB_TOO_LARGE;
+    }
+    if (code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_UNSUPPORTED_PROTOCOL) {
+        error_set(why,
+                  "%s: %s redirects to where we do not follow (more than %d times, or not to %s)",
+                  transfer->what, config->hf_endpoint, HOPS_MAX,
+                  strncmp(config->hf_endpoint, "https:", 6) == 0 ? "https" : "http");
+        return HUB_BROKEN;
+    }
+    if (code != CURLE_OK) {
+        error_set(why,
+                  "%s: no complete answer from %s: %s; check HF_ENDPOINT and the network, or run "
+                  "again later",
+                  transfer->what, config->hf_endpoint, curl_easy_strerror(code));
+        return HUB_UNAVAILABLE;
+    }
+    return status_good(transfer->status) ? HUB_OK : judge_status(transfer, why);
+}
+
+/* How long to wait before the next try, in seconds. */
+static long
+retry_wait(const struct transfer *transfer)
+{
+    long wait = 1L << (transfer->attempts < 8 ? transfer->attempts : 8);
+
+    if (transfer->result == HUB_LIMITED && transfer->limit_left == 0 && transfer->limit_reset >= 0)
+        wait = transfer->limit_reset + 1;
+    else if (transfer->retry_after >= 0)
+        wait = transfer->retry_after + 1;
+    return wait < WAIT_MAX_S ? wait : WAIT_MAX_S;
+}
+
+/* Takes a redirect up; false when this is none to follow. */
+static bool
+transfer_redirect(struct transfer *transfer, CURLcode *code)
+{
+    char *target = NULL;
+
+    if (*code != CURLE_OK || transfer->status < 301 || transfer->status > 308 ||
+        transfer->status == 304 || (transfer->verb != VERB_GET && transfer->status < 307))
+        return false;
+    curl_easy_getinfo(transfer->curl, CURLINFO_REDIRECT_URL, &target);
+    if (target == NULL || transfer->hops++ >= HOPS_MAX) {
+        *code = CURLE_TOO_MANY_REDIRECTS;
+        return false;
+    }
+    char *copy = strdup(target);
+    free(transfer->location);
+    transfer->location = copy;
+    return copy != NULL;
+}
+
+/* Decides what follows an exchange. True when the transfer is done, else it is to be sent again at
+ * wait_until_ms. */
+static bool
+transfer_step(struct hub *hub, struct transfer *transfer, CURLcode code)
+{
+    transfer->wait_until_ms = 0;
+    if (code == CURLE_OK)
+        curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &transfer->status);
+    if (transfer_redirect(transfer, &code))
+        return false;
+    transfer->result = judge(transfer, code, &transfer->why);
+    if (transfer->limit_left == 0 && transfer->limit_reset > 0) {
+        int64_t reset = now_ms() + (transfer->limit_reset + 1) * 1000;
+        if (hub->config->hub_retries > 0 && reset > hub->paused_until_ms)
+            hub->paused_until_ms = reset;
+    }
+    bool passing = transfer->result == HUB_UNAVAILABLE || transfer->result == HUB_LIMITED;
+    if (passing && !transfer->once && transfer->attempts < hub->config->hub_retries) {
+        long wait = retry_wait(transfer);
+        log_event(&hub->config->log, LEVEL_WARNING, LOG_HUB, "trying again",
+                  LOG_INTEGER("wait_s", wait), LOG_TEXT("error", transfer->why.text));
+        transfer->wait_until_ms = now_ms() + wait * 1000;
+        transfer->attempts++;
+        transfer->hops = 0;
+        free(transfer->location);
+        transfer->location = NULL;
+        return false;
+    }
+    log_event(&hub->config->log, LEVEL_DEBUG, LOG_HUB, "answer", LOG_TEXT("what", transfer->what),
+              LOG_INTEGER("status", transfer->status), LOG_INTEGER("bytes", transfer->out->length));
+    if (hub->idles < sizeof hub->idle / sizeof hub->idle[0])
+        hub->idle[hub->idles++] = transfer->curl;
+    else
+        curl_easy_cleanup(transfer->curl);
+    transfer->curl = NULL;
+    return true;
+}
+
+/* ---- several at a time ---- */
+
+struct queue {
+    struct transfer *waiting; /* to be sent at their wait_until_ms */
+    size_t active;            /* waiting and under way */
+};
+
+/* Sends those whose time has come. Returns how many ms lie before the next, or POLL_MS. */
+static int
+queue_send(struct hub *hub, struct queue *queue)
+{
+    int64_t now = now_ms(), soonest = now + POLL_MS;
+    struct transfer **place = &queue->waiting;
+
+    while (*place != NULL) {
+        struct transfer *transfer = *place;
+        int64_t due = transfer->wait_until_ms;
+        if (due < hub->paused_until_ms)
+            due = hub->paused_until_ms;
+        if (due <= now) {
+            *place = transfer->next;
+            transfer_send(hub, transfer);
+        } else {
+            if (due < soonest)
+                soonest = due;
+            place = &transfer->next;
+        }
+    }
+    return (int)(soonest - now);
+}
+
+static void
+queue_wait_for(struct queue *queue, struct transfer *transfer)
+{
+    transfer->next = queue->waiting;
+    queue->waiting = transfer;
+}
+
+/* Takes the exchanges that have ended. Returns false when the sink wants no more. */
+static bool
+queue_collect(struct hub *hub, struct queue *queue, transfer_sink *sink, void *context)
+{
+    bool more = true;
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(hub->multi, &left)) != NULL) {
+        struct transfer *transfer;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        curl_multi_remove_handle(hub->multi, message->easy_handle);
+        if (!transfer_step(hub, transfer, code)) {
+            queue_wait_for(queue, transfer);
+            continue;
+        }
+        queue->active--;
+        more = sink(context, transfer) && more;
+    }
+    return more;
+}
+
+void
+transfer_run(struct hub *hub, transfer_source *source, transfer_sink *sink, void *context,
+             size_t parallel)
+{
+    struct queue queue = { 0 };
+    bool more = true;
+    int running;
+
+    for (;;) {
+        while (more && queue.active < parallel) {
+            struct transfer *transfer = source(context);
+            if (transfer == NULL) {
+                more = false;
+                break;
+            }
+            transfer->hub = hub;
+            buf_init(&transfer->message, MESSAGE_MAX);
+            queue_wait_for(&queue, transfer);
+            queue.active++;
+        }
+        if (queue.active == 0)
+            return;
+        int wait = queue_send(hub, &queue);
+        curl_multi_perform(hub->multi, &running);
+        if (!queue_collect(hub, &queue, sink, context))
+            more = false;
+        else if (running > 0 || queue.waiting != NULL)
+            curl_multi_poll(hub->multi, NULL, 0, queue.waiting != NULL && wait == 0 ? 0 : wait,
+                            NULL);
+    }
+}
+
+struct one {
+    struct transfer *transfer;
+    bool started;
+};
+
+static struct transfer *
+one_source(void *context)
+{
+    struct one *one = context;
+
+    if (one->started)
+        return NULL;
+    one->started = true;
+    return one->transfer;
+}
+
+static bool
+one_sink(void *context, struct transfer *transfer)
+{
+    (void)context;
+    (void)transfer;
+    return true;
+}
+
+enum hub_result
+transfer_one(struct hub *hub, struct transfer *transfer)
+{
+    struct one one = { .transfer = transfer };
+
+    transfer_run(hub, one_source, one_sink, &one, 1);
+    return transfer->result;
+}
