@@ -29,20 +29,37 @@ if [ ${#STATE_DIR} -gt 80 ]; then
     say "serve: STATE_DIR is too long for sockets: choose a path of at most 80 characters"
     exit 100
 fi
+address=$HOST
+[ "$HOST" != 0.0.0.0 ] || address=127.0.0.1
+
+# port_free ADDRESS PORT: nothing accepts connections there (curl: 7).
+port_free() {
+    code=0
+    curl -s -o /dev/null --max-time 2 "http://$1:$2/" || code=$?
+    [ $code = 7 ]
+}
+need_port() {
+    port_free "$1" "$2" && return
+    say "serve: port $2 is in use: choose another with $3=…"
+    exit 111
+}
+
 umask 027
 mkdir -p "$STATE_DIR/run" "$STATE_DIR/log" "$STATE_DIR/public" "$STATE_DIR/conf.d"
 rm -f "$STATE_DIR/conf.d/hub.conf"
 
+need_port "$address" "$PORT" PORT
 if [ $hub = yes ]; then
     HUB_PORT=${HUB_PORT:-$((PORT + 1))}
     HF_ENDPOINT=http://127.0.0.1:$HUB_PORT
     HF_TOKEN=${HF_TOKEN:-hf_local_server}
     export HUB_PORT HF_ENDPOINT HF_TOKEN
+    need_port 127.0.0.1 "$HUB_PORT" HUB_PORT
     if [ ! -e "$STATE_DIR/hub.filled" ]; then
         say "serve: filling the local Hub with sample data"
         rm -rf "$STATE_DIR/samples" "$STATE_DIR"/hub.db*
         "$PROGRAM_DIR/tests/samples" "$STATE_DIR/samples" --owner "$HF_ORGANIZATION" >&2
-        "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" import "$STATE_DIR/samples" >&2
+        "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" import "$STATE_DIR/samples" >/dev/null
         rm -rf "$STATE_DIR/samples"
         : >"$STATE_DIR/hub.filled"
     fi
@@ -64,7 +81,7 @@ stop() {
 trap 'say "serve: stopping"; stop 0' INT TERM
 
 tries=0
-until curl -s -o /dev/null "http://127.0.0.1:$PORT/api/leaderboard?limit=1"; do
+until curl -s -o /dev/null "http://$address:$PORT/api/leaderboard?limit=1"; do
     if ! kill -0 "$server" 2>/dev/null; then
         say "serve: lighttpd did not start:"
         tail -n 3 "$STATE_DIR/log/lighttpd.log" >&2 || true
