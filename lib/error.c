@@ -46,7 +46,11 @@ error_prefix(struct error *why, const char *format, ...)
     va_start(arguments, format);
     int used = vsnprintf(why->text, sizeof why->text, format, arguments);
     va_end(arguments);
-    if (used >= 0 && (size_t)used < sizeof why->text)
-        snprintf(why->text + used, sizeof why->text - (size_t)used, ": %s", text);
+    if (used >= 0 && (size_t)used + 2 < sizeof why->text) {
+        size_t room = sizeof why->text - (size_t)used - 3;
+        memcpy(why->text + used, ": ", 2);
+        memcpy(why->text + used + 2, text, room);
+        why->text[sizeof why->text - 1] = '\0';
+    }
     error_clean(why);
 }

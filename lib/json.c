@@ -95,16 +95,35 @@ json_put_text(struct buf *out, const char *utf8, size_t length)
     buf_byte(out, '"');
 }
 
+/* Adds one to the last digit of "d.ddde[+-]dd"; false when that would carry into the first. */
+static bool
+json_digit_up(char *text)
+{
+    char *digit = strchr(text, 'e') - 1;
+
+    for (; *digit == '9'; digit--)
+        *digit = '0';
+    if (*digit == '.')
+        return false;
+    ++*digit;
+    return true;
+}
+
 /* Finds the fewest significant digits that read back to `value`, as "d.ddde[+-]dd". Fifteen always
- * survive the way through a normal double, so only subnormals start with fewer. */
+ * survive the way through a normal double, so only subnormals start with fewer. Below a power of
+ * two doubles lie closer than above it: there the neighbour above may read back where the nearest
+ * digits do not. */
 static void
 json_shortest(char text[JSON_REAL_MAX], double value)
 {
-    int digits = fabs(value) < DBL_MIN ? 1 : 15;
+    int exponent, digits = fabs(value) < DBL_MIN ? 1 : 15;
+    bool power = fabs(frexp(value, &exponent)) == 0.5;
 
     for (; digits < 17; digits++) {
         snprintf(text, JSON_REAL_MAX, "%.*e", digits - 1, value);
         if (strtod(text, NULL) == value)
+            return;
+        if (power && digits > 1 && json_digit_up(text) && strtod(text, NULL) == value)
             return;
     }
     snprintf(text, JSON_REAL_MAX, "%.16e", value);

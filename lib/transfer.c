@@ -207,8 +207,12 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
-    if (transfer->resumed != 0)
-        curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)transfer->resumed);
+    if (transfer->resumed != 0) {
+        /* Not CURLOPT_RESUME_FROM, which takes a whole body (200) for an error. */
+        char range[32];
+        snprintf(range, sizeof range, "%zu-", transfer->resumed);
+        curl_easy_setopt(curl, CURLOPT_RANGE, range);
+    }
     if (transfer->verb != VERB_GET) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, transfer->body);
@@ -310,7 +314,8 @@ judge(const struct transfer *transfer, CURLcode code, struct error *why)
                   transfer->what, config->hub_max_mb);
         return HUB_TOO_LARGE;
     }
-    if (code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_UNSUPPORTED_PROTOCOL) {
+    if (code == CURLE_TOO_MANY_REDIRECTS ||
+        (code == CURLE_UNSUPPORTED_PROTOCOL && transfer->hops > 0)) {
         error_set(why,
                   "%s: %s redirects to where we do not follow (more than %d times, or not to %s)",
                   transfer->what, config->hf_endpoint, HOPS_MAX,

@@ -2,16 +2,16 @@
 # their own; and checks that print request and answer when they fail.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-PROGRAM_DIR=$(cd "$ROOT/${BUILD:-build}" 2>/dev/null && pwd || cd "${BUILD:-build}" && pwd)
+PROGRAM_DIR=$(cd "$ROOT" && cd "${BUILD:-build}" && pwd)
 SHARED_DATA=${SHARED_DATA:-$ROOT/../shared/data}
 PATH=$PATH:/usr/sbin
 export PROGRAM_DIR
 
-# A port that nothing listens on at this moment.
+# A port that nothing listens on at this moment, below those that the kernel hands out.
 free_port() {
     local port
     while :; do
-        port=$((RANDOM % 20000 + 20000))
+        port=$((RANDOM % 12000 + 20000))
         (: </dev/tcp/127.0.0.1/$port) 2>/dev/null || { echo $port; return; }
     done
 }
