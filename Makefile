@@ -4,7 +4,9 @@
 # build/NAME.fcgi, cron/NAME.c becomes build/NAME, tests/*/NAME.c becomes build/tests/NAME.
 
 BUILD   ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC       = gcc
+endif
 PKGS     = fcgi jansson libcurl sqlite3 libcrypto zlib libbrotlienc libbrotlidec libzstd liblz4
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wvla -Wformat=2 -Wundef -Wcast-qual -Wno-overlength-strings $(WERROR)
@@ -14,6 +16,10 @@ CFLAGS  ?= $(OPT) $(HARDEN)
 LDFLAGS ?= -pie -Wl,-z,relro,-z,now
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANITIZE) -Ilib -I$(BUILD)/gen -MMD -MP
 LIBS     = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lfcgi -lsnappy -lm
+
+ifndef V
+SAY      = @echo "  $(notdir $@)";
+endif
 
 LIB_OBJ  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c)) $(BUILD)/lib/sql.o
 FCGI     = $(patsubst cgi-bin/%.c,$(BUILD)/%.fcgi,$(wildcard cgi-bin/*.c))
@@ -36,31 +42,31 @@ help: ## list the targets
 
 $(BUILD)/gen/sql.h $(BUILD)/gen/sql.c &: sql/embed.awk $(wildcard sql/*.sql)
 	@mkdir -p $(BUILD)/gen
-	awk -v out=$(BUILD)/gen -f sql/embed.awk $(sort $(wildcard sql/*.sql))
+	@awk -v out=$(BUILD)/gen -f sql/embed.awk $(sort $(wildcard sql/*.sql))
 
 $(BUILD)/lib/sql.o: $(BUILD)/gen/sql.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(SAY)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(BUILD)/lib/%.o: lib/%.c | $(BUILD)/gen/sql.h
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(SAY)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(BUILD)/liblb.a: $(LIB_OBJ)
-	rm -f $@ && $(AR) rcs $@ $^
+	@rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/%.fcgi: cgi-bin/%.c $(BUILD)/liblb.a
-	$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
 
 $(BUILD)/%: cron/%.c $(BUILD)/liblb.a
-	$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
 
 $(BUILD)/%: tools/%.c $(BUILD)/liblb.a
-	$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
 
 $(BUILD)/tests/%: tests/programs/%.c $(BUILD)/liblb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
 
 run: all ## serve the leaderboard in the foreground, with a local Hub unless HF_ENDPOINT is given
 	@exec tools/serve.sh $(BUILD)

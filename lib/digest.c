@@ -29,10 +29,10 @@ digest_sha256(const void *bytes, size_t length, char hex[SHA256_HEX])
 }
 
 void
-digest_git_blob(const void *bytes, size_t length, char hex[SHA1_HEX])
+digest_git(const char *kind, const void *bytes, size_t length, char hex[SHA1_HEX])
 {
-    char head[32];
-    int size = snprintf(head, sizeof head, "blob %zu", length);
+    char head[48];
+    int size = snprintf(head, sizeof head, "%s %zu", kind, length);
 
     digest_parts(EVP_sha1(), head, (size_t)size + 1, bytes, length, hex);
 }

@@ -239,7 +239,7 @@ content_verified(const struct hub_file *file, const struct buf *content)
         digest_sha256(buf_string(content), content->length, hex);
         return strcmp(hex, file->sha256) == 0;
     }
-    digest_git_blob(buf_string(content), content->length, hex);
+    digest_git("blob", buf_string(content), content->length, hex);
     return strcmp(hex, file->oid) == 0;
 }
 

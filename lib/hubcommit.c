@@ -136,7 +136,7 @@ store_content(struct work *work, const struct hubcommit_operation *operation,
         if (operation->length > HUBGIT_REGULAR_MAX)
             return refuse(work, operation->path, "files larger than 10 MiB must be LFS files");
         entry->size = (int64_t)operation->length;
-        digest_git_blob(operation->bytes, operation->length, entry->oid);
+        digest_git("blob", operation->bytes, operation->length, entry->oid);
         return db_run(db, SQL_HUB_BLOB_INSERT, work->why, DB_TEXT(entry->oid),
                       DB_BLOB(operation->bytes, operation->length))
                    ? HUBSTORE_OK
@@ -159,7 +159,7 @@ store_content(struct work *work, const struct hubcommit_operation *operation,
                    : HUBSTORE_FAILED;
     entry->size = sqlite3_column_int64(row, 0);
     db_done(row);
-    digest_git_blob(pointer, hubgit_pointer(pointer, entry->sha256, entry->size), entry->oid);
+    digest_git("blob", pointer, hubgit_pointer(pointer, entry->sha256, entry->size), entry->oid);
     return HUBSTORE_OK;
 }
 
@@ -279,11 +279,11 @@ name_trees(struct work *work, char top[SHA1_HEX])
         if (!tree_object(work, entry.path, &tree, &children)) {
             result = HUBSTORE_FAILED;
         } else if (entry.path[0] == '\0') {
-            hubgit_object("tree", buf_string(&tree), tree.length, top);
+            digest_git("tree", buf_string(&tree), tree.length, top);
         } else if (children == 0) {
             result = end_empty_folder(work, entry.path);
         } else {
-            hubgit_object("tree", buf_string(&tree), tree.length, entry.oid);
+            digest_git("tree", buf_string(&tree), tree.length, entry.oid);
             result = entry_set(work, &entry);
         }
     }
@@ -393,7 +393,7 @@ hubcommit_create_repo(struct hubstore *store, enum hubstore_kind kind, const cha
     arena_init(&arena, 0);
     struct work work = { .store = store, .arena = &arena, .why = why, .number = 1 };
     work.repo = sqlite3_last_insert_rowid(db->handle);
-    hubgit_object("tree", "", 0, made.tree);
+    digest_git("tree", "", 0, made.tree);
     bool inserted = commit_insert(&work, &made, NULL, &first);
     arena_free(&arena);
     if (!inserted) {

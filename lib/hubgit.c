@@ -4,32 +4,12 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 enum { PATH_BYTES = 1000, NAME_BYTES = 96, OBJECT_MAX = 1 << 30 };
-
-void
-hubgit_object(const char *kind, const void *bytes, size_t length, char oid[SHA1_HEX])
-{
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    char head[48];
-    int head_length = snprintf(head, sizeof head, "%s %zu", kind, length);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-
-    /* Hashing memory fails only where there is none left. */
-    if (context == NULL || !EVP_DigestInit_ex(context, EVP_sha1(), NULL) ||
-        !EVP_DigestUpdate(context, head, (size_t)head_length + 1) ||
-        !EVP_DigestUpdate(context, bytes, length) || !EVP_DigestFinal_ex(context, hash, &size))
-        abort();
-    EVP_MD_CTX_free(context);
-    for (size_t i = 0; i < size; i++)
-        snprintf(oid + 2 * i, 3, "%02x", hash[i]);
-}
 
 void
 hubgit_tree_entry(struct buf *tree, bool folder, const char *name, const char *oid)
@@ -56,7 +36,7 @@ hubgit_commit(const char *tree, const char *parent, const char *message, int64_t
     buf_format(&text, "committer Local Hub <hub@localhost> %" PRId64 " +0000\n\n", when);
     buf_text(&text, message);
     buf_byte(&text, '\n');
-    hubgit_object("commit", text.data, text.length, oid);
+    digest_git("commit", text.data, text.length, oid);
     buf_free(&text);
 }
 

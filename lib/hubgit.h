@@ -17,9 +17,6 @@ enum {
     HUBGIT_REGULAR_MAX = 10 * 1024 * 1024, /* bytes; larger files must be LFS */
 };
 
-/* The oid of an object of the kind "blob", "tree" or "commit". */
-void hubgit_object(const char *kind, const void *bytes, size_t length, char oid[SHA1_HEX]);
-
 /* Appends one entry to a tree object. Entries come in git's order: by bytes, a folder's name as if
  * it ended with a slash. */
 void hubgit_tree_entry(struct buf *tree, bool folder, const char *name, const char *oid);

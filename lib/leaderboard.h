@@ -75,8 +75,8 @@ struct leaderboard {
     struct arena arena;   /* owns the texts */
 };
 
-/* Reads a leaderboard's file; the struct may not be copied afterwards. False with `why` naming file and member. On true the caller owns it:
- * leaderboard_free(). */
+/* Reads a leaderboard's file; the struct may not be copied afterwards. False with `why` naming file
+ * and member. On true the caller owns it: leaderboard_free(). */
 bool leaderboard_load(struct leaderboard *leaderboard, const char *path, struct error *why)
     __attribute__((warn_unused_result));
 

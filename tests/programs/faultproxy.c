@@ -152,11 +152,9 @@ message_read(int fd, struct message *message, bool to_end, bool bodiless)
         if (end == NULL && (end = memmem(all.data, all.length, "\r\n\r\n", 4)) != NULL) {
             buf_put(&message->head, all.data, (size_t)(end - all.data) + 4);
             const char *length = head_value(&message->head, "Content-Length");
-            if (bodiless)
-                want = message->head.length;
-            else if (length[0] != '\0')
+            if (!bodiless && length[0] != '\0')
                 want = message->head.length + strtoull(length, NULL, 10);
-            else if (!to_end)
+            else if (bodiless || !to_end)
                 want = message->head.length;
         }
     }
@@ -501,7 +499,7 @@ listen_on(int port)
 static bool
 tell_port(int fd, const char *path)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = { 0 };
     socklen_t size = sizeof address;
     struct buf temporary;
     bool good = false;

@@ -316,9 +316,9 @@ test_digests(void)
     int failures = 0;
 
     /* What `git hash-object` and sha256sum say of "hello\n" and of nothing. */
-    digest_git_blob("hello\n", 6, hex);
+    digest_git("blob", "hello\n", 6, hex);
     failures += differs("hello", "ce013625030ba8dba906f756967f9e9ca394464a", hex);
-    digest_git_blob("", 0, hex);
+    digest_git("blob", "", 0, hex);
     failures += differs("empty", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", hex);
     digest_sha256("hello\n", 6, hex);
     failures +=
