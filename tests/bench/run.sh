@@ -53,7 +53,7 @@ cp "$(ls "$STATE_DIR"/public/formatted.documented.*.json.gz)" "$STATE_DIR/plain/
 rate() {
     local url=$1
     shift
-    wrk -t1 -c16 -d"${each}s" "${@/#/-H}" "$url" | awk '/Requests\/sec/ { print $2 } /Non-2xx/ { print "errors:", $0 > "/dev/stderr" }'
+    wrk -t1 -c16 -d"${each}s" "${@/#/-H}" "$url" | awk '/Requests\/sec/ { print $2 }'
 }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
