@@ -25,14 +25,16 @@ static const char usage[] =
     "usage: fetcher [options] COMMAND\n"
     "\n"
     "Commands:\n"
-    "  pull [DATASET…]   take datasets from the Hub: official-providers, contents (default: both)\n"
+    "  pull [DATASET…]   take datasets from the Hub: official-providers, contents, requests, "
+    "votes\n"
+    "                    (default: all)\n"
     "  sync              the same as pull, of everything\n"
     "  status            print what is known of each dataset\n"
     "  settings          print the settings in force, for a shell, without the secret ones\n"
     "\n"
     "Options:\n"
     "  --force           pull even when the Hub has nothing new\n"
-    "  --accept-columns  pull contents even when columns that were there are gone\n"
+    "  --accept-loss     pull even when columns, or all rows, that were there are gone\n"
     "  --quiet           say nothing but errors; when another fetcher runs, exit 0\n"
     "  --json            status as JSON\n"
     "  --help            this text and the settings\n"
@@ -45,7 +47,7 @@ static const char usage[] =
 enum { EXIT_RUNNING = 2 };
 
 struct options {
-    bool force, accept_columns, quiet, json;
+    bool force, accept_loss, quiet, json;
     const char *command;
     bool wanted[DATASET_COUNT];
 };
@@ -74,8 +76,8 @@ options_parse(struct options *options, int argc, char **argv)
         }
         if (strcmp(argument, "--force") == 0) {
             options->force = true;
-        } else if (strcmp(argument, "--accept-columns") == 0) {
-            options->accept_columns = true;
+        } else if (strcmp(argument, "--accept-loss") == 0) {
+            options->accept_loss = true;
         } else if (strcmp(argument, "--quiet") == 0) {
             options->quiet = true;
         } else if (strcmp(argument, "--json") == 0) {
@@ -99,24 +101,63 @@ options_parse(struct options *options, int argc, char **argv)
 
 /* ---- progress ---- */
 
-/* A line that is written over, on a terminal only. */
-static void
-on_progress(void *context, uint64_t done, uint64_t total)
+/* A line on the terminal that is written over. */
+struct line {
+    struct timespec start, last;
+};
+
+/* True when the line is due again: ten times a second, and at the end. */
+static bool
+line_due(struct line *line, bool ended)
 {
-    struct timespec *last = context, now;
+    struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ms =
+        (now.tv_sec - line->last.tv_sec) * 1000 + (now.tv_nsec - line->last.tv_nsec) / 1000000;
+    if (!ended && ms < 100)
+        return false;
+    line->last = now;
+    return true;
+}
+
+static void
+line_end(bool ended)
+{
+    fputs(ended ? "\r\033[K" : "\033[K", stderr);
+    fflush(stderr);
+}
+
+static void
+on_bytes(void *context, uint64_t done, uint64_t total)
+{
     bool ended = total != 0 && done >= total;
-    if (!ended && now.tv_sec == last->tv_sec && now.tv_nsec - last->tv_nsec < 100000000)
+
+    if (!line_due(context, ended))
         return;
-    *last = now;
     if (total == 0)
         fprintf(stderr, "\r  %.1f MB", (double)done / 1e6);
     else
         fprintf(stderr, "\r  %3.0f %% of %.1f MB", 100.0 * (double)done / (double)total,
                 (double)total / 1e6);
-    fprintf(stderr, ended ? "\r\033[K" : "\033[K");
-    fflush(stderr);
+    line_end(ended);
+}
+
+static void
+on_files(void *context, size_t done, size_t total)
+{
+    struct line *line = context;
+
+    if (done == 1)
+        clock_gettime(CLOCK_MONOTONIC, &line->start);
+    if (!line_due(line, done == total))
+        return;
+    double seconds = (double)(line->last.tv_sec - line->start.tv_sec) +
+                     (double)(line->last.tv_nsec - line->start.tv_nsec) / 1e9;
+    double rate = seconds > 0 ? (double)done / seconds : 0;
+    fprintf(stderr, "\r  %zu of %zu files, %.0f/s, %.0f s left", done, total, rate,
+            rate > 0 ? (double)(total - done) / rate : 0.0);
+    line_end(done == total);
 }
 
 /* ---- commands ---- */
@@ -169,7 +210,7 @@ static int
 command_pull(const struct options *options, struct config *config, struct db *db)
 {
     struct leaderboard leaderboard;
-    struct timespec last = { 0 };
+    struct line line = { 0 };
     struct error why;
     int code = 0;
 
@@ -180,17 +221,21 @@ command_pull(const struct options *options, struct config *config, struct db *db
         leaderboard_free(&leaderboard);
         return fail(EXIT_SYSTEM, why.text);
     }
-    if (isatty(STDERR_FILENO) && !options->quiet)
-        hub_watch(hub, on_progress, &last);
+    bool terminal = isatty(STDERR_FILENO) && !options->quiet;
     struct pull pull = { .config = config,
                          .db = db,
                          .hub = hub,
                          .leaderboard = &leaderboard,
                          .force = options->force,
-                         .accept_columns = options->accept_columns };
-    for (int i = 0; i < DATASET_COUNT; i++)
+                         .accept_loss = options->accept_loss,
+                         .progress = terminal ? on_files : NULL,
+                         .progress_context = &line };
+    for (int i = 0; i < DATASET_COUNT; i++) {
+        if (terminal)
+            hub_watch(hub, i == DATASET_REQUESTS ? NULL : on_bytes, &line);
         if (options->wanted[i] && !run_dataset(&pull, (enum dataset)i))
             code = 1;
+    }
     if (db_checkpoint(db, &why) != DB_OK)
         log_event(&config->log, LEVEL_WARNING, LOG_DB, "checkpoint failed",
                   LOG_TEXT("error", why.text));

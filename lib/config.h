@@ -28,6 +28,8 @@ struct config {
     char *hf_endpoint;    /* without a trailing slash */
     char *organization;   /* HF_ORGANIZATION */
     char *contents_repo;  /* CONTENTS_REPO, default {HF_ORGANIZATION}/contents */
+    char *requests_repo;  /* REQUESTS_REPO, likewise */
+    char *votes_repo;     /* VOTES_REPO, likewise */
     char *providers_repo; /* OFFICIAL_PROVIDERS_REPO, likewise */
     char *host;           /* HOST, PORT: where lighttpd listens */
     long port;

@@ -1,23 +1,30 @@
-#include "pull.h"
+#include "pull_private.h"
 
 #include "digest.h"
-#include "json.h"
-#include "rows.h"
 #include "snapshot.h"
 
-#include <stdlib.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum { BODY_BYTES_MAX = 1 << 30, FILES_MAX = 64, NAMES_MAX = 8 };
 
 /* Goes into the fingerprint: entries made by an older renderer are made anew. */
 static const char renderer[] = "1";
 
+static const struct {
+    const char *name;
+    size_t repo; /* where in struct config its id is */
+} datasets[DATASET_COUNT] = {
+    [DATASET_PROVIDERS] = { "official-providers", offsetof(struct config, providers_repo) },
+    [DATASET_CONTENTS] = { "contents", offsetof(struct config, contents_repo) },
+    [DATASET_REQUESTS] = { "requests", offsetof(struct config, requests_repo) },
+    [DATASET_VOTES] = { "votes", offsetof(struct config, votes_repo) },
+};
+
 const char *
 dataset_name(enum dataset dataset)
 {
-    return dataset == DATASET_CONTENTS ? "contents" : "official-providers";
+    return datasets[dataset].name;
 }
 
 enum dataset
@@ -25,7 +32,7 @@ dataset_parse(const char *name)
 {
     int dataset = 0;
 
-    while (dataset < DATASET_COUNT && strcmp(name, dataset_name((enum dataset)dataset)) != 0)
+    while (dataset < DATASET_COUNT && strcmp(name, datasets[dataset].name) != 0)
         dataset++;
     return (enum dataset)dataset;
 }
@@ -33,7 +40,10 @@ dataset_parse(const char *name)
 const char *
 dataset_repo(const struct config *config, enum dataset dataset)
 {
-    return dataset == DATASET_CONTENTS ? config->contents_repo : config->providers_repo;
+    const char *repo;
+
+    memcpy(&repo, (const char *)config + datasets[dataset].repo, sizeof repo);
+    return repo;
 }
 
 /* ---- what is known already ---- */
@@ -103,173 +113,10 @@ contents_fingerprint(const struct pull *pull, const struct providers *providers,
     buf_free(&text);
 }
 
-/* ---- from the Hub to a table ---- */
-
-/* Chooses the files that hold the rows: those of the best rank, in the order of their names.
- * Returns how many; 0 with `why` when there are none or too many. */
-static size_t
-choose_files(const struct hub_tree *tree, const char *repo, const struct hub_file **files,
-             struct error *why)
-{
-    int best = 0;
-    size_t count = 0;
-
-    for (size_t i = 0; i < tree->count; i++)
-        if (rows_rank(tree->files[i].path) > best)
-            best = rows_rank(tree->files[i].path);
-    for (size_t i = 0; best != 0 && i < tree->count; i++) {
-        const struct hub_file *file = &tree->files[i];
-        if (rows_rank(file->path) != best)
-            continue;
-        if (count == FILES_MAX) {
-            error_set(why, "dataset %s: more than %d data files", repo, FILES_MAX);
-            return 0;
-        }
-        size_t place = count++;
-        for (; place > 0 && strcmp(files[place - 1]->path, file->path) > 0; place--)
-            files[place] = files[place - 1];
-        files[place] = file;
-    }
-    if (count == 0)
-        error_set(why,
-                  "dataset %s holds no data file (.parquet, .jsonl or .json) among its %zu files",
-                  repo, tree->count);
-    return count;
-}
-
-/* Appends the rows of `more` to `table`; the columns must be the same. */
-static bool
-table_append(struct table *table, struct table *more, struct error *why)
-{
-    if (table->columns != more->columns) {
-        error_set(why, "it has %zu columns, the file before it %zu", more->columns, table->columns);
-        return false;
-    }
-    size_t rows = table->rows + more->rows;
-    for (size_t i = 0; i < table->columns; i++) {
-        struct column *column = &table->column[i];
-        if (strcmp(column->name, more->column[i].name) != 0) {
-            error_set(why, "its column \"%s\" stands where \"%s\" was expected",
-                      more->column[i].name, column->name);
-            return false;
-        }
-        struct cell *cells = arena_zero(&table->arena, rows, sizeof *cells);
-        if (cells == NULL) {
-            error_set(why, "the rows take more memory than is allowed");
-            return false;
-        }
-        memcpy(cells, column->cells, table->rows * sizeof *cells);
-        for (size_t row = 0; row < more->rows; row++) {
-            struct cell *cell = &cells[table->rows + row];
-            *cell = more->column[i].cells[row];
-            if (cell->kind == CELL_TEXT || cell->kind == CELL_JSON)
-                cell->text = arena_copy(&table->arena, cell->text, cell->length);
-        }
-        column->cells = cells;
-        if (column->kind == CELL_NULL)
-            column->kind = more->column[i].kind;
-    }
-    table->rows = rows;
-    return true;
-}
-
-/* Downloads one file and reads it. */
-static bool
-fetch_file(const struct pull *pull, const char *repo, const char *sha, const struct hub_file *file,
-           struct table *table, struct error *why)
-{
-    struct buf content;
-    bool good = false;
-
-    buf_init(&content, (size_t)pull->config->hub_max_mb << 20);
-    if (hub_download(pull->hub, repo, sha, file, &content, why) == HUB_OK) {
-        good = rows_read(rows_layout(file->path), buf_string(&content), content.length, table, why);
-        if (!good)
-            error_prefix(why, "%s of dataset %s", file->path, repo);
-    }
-    buf_free(&content);
-    return good;
-}
-
-/* The rows of a dataset at a commit. On true the caller owns the table. */
-static bool
-fetch_table(const struct pull *pull, const char *repo, const char *sha, struct table *table,
-            struct error *why)
-{
-    const struct hub_file *files[FILES_MAX];
-    struct hub_tree tree;
-    struct table more;
-
-    *table = (struct table){ 0 };
-    if (hub_list(pull->hub, repo, sha, &tree, why) != HUB_OK)
-        return false;
-    size_t count = choose_files(&tree, repo, files, why);
-    bool good = count != 0 && fetch_file(pull, repo, sha, files[0], table, why);
-    if (good && count > 1)
-        table->arena.max_bytes = 0; /* each file was bounded by its own size */
-    for (size_t i = 1; good && i < count; i++) {
-        good = fetch_file(pull, repo, sha, files[i], &more, why);
-        if (good) {
-            good = table_append(table, &more, why);
-            if (!good)
-                error_prefix(why, "%s of dataset %s", files[i]->path, repo);
-            table_free(&more);
-        }
-    }
-    if (good && table->rows == 0) {
-        error_set(why, "dataset %s has no rows at commit %.8s: what was there stays", repo, sha);
-        good = false;
-    }
-    hub_tree_free(&tree);
-    if (!good)
-        table_free(table);
-    return good;
-}
-
-/* ---- official providers ---- */
-
-/* The dataset's first row holds the list in CURATED_SET. */
-static json_t *
-curated_set(const struct table *table, const char *repo, struct error *why)
-{
-    int column = table_find(table, "CURATED_SET");
-    const struct cell *cell = column < 0 ? NULL : &table->column[column].cells[0];
-    json_t *names =
-        cell == NULL || cell->kind != CELL_JSON ? NULL : json_read(cell->text, cell->length, why);
-
-    if (json_array_size(names) != 0)
-        return names;
-    json_decref(names);
-    error_set(why, "dataset %s: the first row has no list CURATED_SET of providers", repo);
-    return NULL;
-}
-
-static bool
-providers_replace(const struct pull *pull, const json_t *names, size_t *rows, struct error *why)
-{
-    size_t index;
-    json_t *name;
-
-    if (!db_run(pull->db, SQL_PROVIDER_CLEAR, why, DB_NULL))
-        return false;
-    json_array_foreach(names, index, name)
-    {
-        if (!json_is_string(name)) {
-            log_event(&pull->config->log, LEVEL_WARNING, LOG_SYNC,
-                      "skipped a provider that is no text", LOG_INTEGER("index", index));
-            continue;
-        }
-        if (!db_run(pull->db, SQL_PROVIDER_INSERT, why, DB_TEXT(json_string_value(name))))
-            return false;
-        ++*rows;
-    }
-    return true;
-}
-
 /* Closes a transaction that has done its work, or undoes it. */
-static bool
-finish(const struct pull *pull, enum dataset dataset, const char *sha, const char *fingerprint,
-       size_t rows, bool good, struct error *why)
+bool
+pull_finish(const struct pull *pull, enum dataset dataset, const char *sha, const char *fingerprint,
+            size_t rows, bool good, struct error *why)
 {
     good = good && db_run(pull->db, SQL_DATASET_PULLED, why, DB_TEXT(dataset_name(dataset)),
                           DB_TEXT(dataset_repo(pull->config, dataset)), DB_TEXT(sha),
@@ -278,236 +125,6 @@ finish(const struct pull *pull, enum dataset dataset, const char *sha, const cha
         return db_commit(pull->db, why) == DB_OK;
     db_rollback(pull->db);
     return false;
-}
-
-static bool
-pull_providers(const struct pull *pull, const char *sha, struct error *why)
-{
-    const char *repo = pull->config->providers_repo;
-    struct table table;
-    size_t rows = 0;
-
-    if (!fetch_table(pull, repo, sha, &table, why))
-        return false;
-    json_t *names = curated_set(&table, repo, why);
-    bool good = names != NULL && db_begin(pull->db, why) == DB_OK;
-    if (good) {
-        good = providers_replace(pull, names, &rows, why);
-        good = finish(pull, DATASET_PROVIDERS, sha, "", rows, good, why);
-    }
-    json_decref(names);
-    table_free(&table);
-    return good;
-}
-
-/* ---- contents ---- */
-
-/* A schema that lost columns which the leaderboard uses is more likely an accident than a wish. */
-static bool
-columns_kept(const struct pull *pull, const struct view *view, struct error *why)
-{
-    const char *absent[LEADERBOARD_FIELDS * 3 + LEADERBOARD_BENCHMARKS * 2];
-    size_t count = view_absent(view, absent, sizeof absent / sizeof absent[0]);
-    struct error failure;
-    const char *lost = NULL;
-
-    if (count == 0)
-        return true;
-    sqlite3_stmt *row = db_query(pull->db, SQL_MODEL_RAW_DOCUMENTED, DB_INTEGER(0), DB_INTEGER(1));
-    if (db_next(pull->db, row, &failure)) {
-        const char *raw = db_column_text(row, 0);
-        json_t *before = json_read(raw, strlen(raw), NULL);
-        for (size_t i = 0; i < count && lost == NULL; i++)
-            if (json_object_get(before, absent[i]) != NULL)
-                lost = absent[i];
-        json_decref(before);
-        db_done(row);
-    }
-    if (lost != NULL && !pull->accept_columns) {
-        error_set(why,
-                  "dataset %s lost its column \"%s\": what was there stays; if that is meant, run "
-                  "fetcher pull contents --accept-columns",
-                  pull->config->contents_repo, lost);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++)
-        log_event(&pull->config->log, LEVEL_WARNING, LOG_SYNC, "the dataset lacks a column",
-                  LOG_TEXT("dataset", pull->config->contents_repo), LOG_TEXT("column", absent[i]));
-    return true;
-}
-
-/* A body of all rows, from the rendered rows of one profile. */
-struct rendered {
-    struct buf text; /* all rows, one after the other with ',' between */
-    size_t *ends;    /* where each row ends */
-};
-
-typedef void render_row(struct buf *out, const struct view *view, size_t row, enum profile profile,
-                        const struct providers *providers);
-
-static void
-render_raw(struct buf *out, const struct view *view, size_t row, enum profile profile,
-           const struct providers *providers)
-{
-    (void)providers;
-    view_put_raw(out, view, row, profile);
-}
-
-/* In profile space a body is a bare array, else {"models": […]}. */
-static const char *
-body_head(enum profile profile)
-{
-    return profile == PROFILE_SPACE ? "[" : "{\"models\":[";
-}
-
-static void
-render(struct rendered *rendered, const struct view *view, size_t rows, enum profile profile,
-       const struct providers *providers, render_row *row_function)
-{
-    buf_init(&rendered->text, BODY_BYTES_MAX);
-    rendered->ends = mem_zero(rows, sizeof *rendered->ends);
-    buf_text(&rendered->text, body_head(profile));
-    for (size_t row = 0; row < rows; row++) {
-        if (row != 0)
-            buf_byte(&rendered->text, ',');
-        row_function(&rendered->text, view, row, profile, providers);
-        rendered->ends[row] = rendered->text.length;
-    }
-    buf_text(&rendered->text, profile == PROFILE_SPACE ? "]" : "]}");
-}
-
-/* One row's text within a rendered body. */
-static struct db_value
-rendered_row(const struct rendered *rendered, enum profile profile, size_t row)
-{
-    size_t start = row == 0 ? strlen(body_head(profile)) : rendered->ends[row - 1] + 1;
-
-    return DB_BYTES(rendered->text.data + start, rendered->ends[row] - start);
-}
-
-static struct db_value
-cell_text(const struct cell *cell)
-{
-    return cell->kind == CELL_TEXT ? DB_BYTES(cell->text, cell->length) : DB_TEXT("");
-}
-
-static struct db_value
-cell_number(const struct cell *cell)
-{
-    return cell->kind == CELL_REAL      ? DB_REAL(cell->real)
-           : cell->kind == CELL_INTEGER ? DB_INTEGER(cell->integer)
-                                        : DB_NULL;
-}
-
-typedef struct rendered bodies[BODY_COUNT][PROFILE_COUNT];
-
-static bool
-insert_row(const struct pull *pull, const struct view *view, bodies all, size_t row, const char *id,
-           struct error *why)
-{
-    const struct db_value raw =
-        rendered_row(&all[BODY_LEADERBOARD][PROFILE_DOCUMENTED], PROFILE_DOCUMENTED, row);
-    struct db_value raw_space =
-        rendered_row(&all[BODY_LEADERBOARD][PROFILE_SPACE], PROFILE_SPACE, row);
-
-    if (raw.length == raw_space.length && memcmp(raw.bytes, raw_space.bytes, raw.length) == 0)
-        raw_space = DB_NULL;
-    if (!db_run(pull->db, SQL_MODEL_INSERT, why, DB_INTEGER(row), DB_TEXT(id),
-                cell_text(view_cell(view, "name", row)), cell_text(view_cell(view, "sha", row)),
-                cell_text(view_cell(view, "precision", row)),
-                cell_text(view_cell(view, "type", row)),
-                cell_text(view_cell(view, "weight_type", row)),
-                cell_text(view_cell(view, "architecture", row)),
-                cell_text(view_cell(view, "hub_license", row)),
-                cell_number(view_cell(view, "average_score", row)),
-                cell_number(view_cell(view, "params_billions", row)), raw, raw_space,
-                rendered_row(&all[BODY_FORMATTED][PROFILE_DOCUMENTED], PROFILE_DOCUMENTED, row),
-                rendered_row(&all[BODY_FORMATTED][PROFILE_SPACE], PROFILE_SPACE, row)))
-        return false;
-    for (size_t i = 0; i < pull->leaderboard->benchmarks; i++) {
-        if (!db_run(pull->db, SQL_SCORE_INSERT, why, DB_INTEGER(row),
-                    DB_TEXT(pull->leaderboard->benchmark[i].key),
-                    cell_number(view_value(view, i, row)), cell_number(view_score(view, i, row))))
-            return false;
-    }
-    return true;
-}
-
-static bool
-insert_rows(const struct pull *pull, const struct view *view, bodies all, size_t rows,
-            struct error *why)
-{
-    struct buf id;
-    bool good = db_run(pull->db, SQL_MODEL_CLEAR, why, DB_NULL);
-
-    buf_init(&id, 1 << 20);
-    for (size_t row = 0; good && row < rows; row++) {
-        buf_reset(&id);
-        view_put_id(&id, view, row, PROFILE_DOCUMENTED);
-        good = insert_row(pull, view, all, row, buf_string(&id), why);
-    }
-    buf_free(&id);
-    return good;
-}
-
-/* Renders, publishes and replaces. */
-static bool
-contents_replace(const struct pull *pull, const struct view *view, size_t rows, const char *sha,
-                 const struct providers *providers, const char *fingerprint, struct error *why)
-{
-    bodies all;
-    struct snapshots snapshots = { 0 };
-    bool good = true;
-
-    for (int body = 0; body < BODY_COUNT; body++) {
-        for (int profile = 0; profile < PROFILE_COUNT; profile++) {
-            struct rendered *rendered = &all[body][profile];
-            render(rendered, view, rows, (enum profile)profile, providers,
-                   body == BODY_FORMATTED ? view_put_entry : render_raw);
-            if (!buf_ok(&rendered->text)) {
-                error_set(why, "the rows make a body of more than %d bytes", BODY_BYTES_MAX);
-                good = false;
-            }
-            good = good && snapshot_write(&snapshots, pull->config->state_dir, (enum body)body,
-                                          (enum profile)profile, &rendered->text, why);
-        }
-    }
-    good = good && db_begin(pull->db, why) == DB_OK;
-    if (good) {
-        good = insert_rows(pull, view, all, rows, why) &&
-               snapshot_record(&snapshots, pull->db, pull->config->state_dir, why);
-        good = finish(pull, DATASET_CONTENTS, sha, fingerprint, rows, good, why);
-    }
-    for (int body = 0; body < BODY_COUNT; body++) {
-        for (int profile = 0; profile < PROFILE_COUNT; profile++) {
-            buf_free(&all[body][profile].text);
-            free(all[body][profile].ends);
-        }
-    }
-    if (good) {
-        size_t deleted = snapshot_collect(&snapshots, pull->config->state_dir);
-        log_event(&pull->config->log, LEVEL_DEBUG, LOG_SYNC, "published",
-                  LOG_INTEGER("old_files_deleted", deleted));
-    }
-    return good;
-}
-
-static bool
-pull_contents(const struct pull *pull, const char *sha, const struct providers *providers,
-              const char *fingerprint, struct error *why)
-{
-    struct table table;
-
-    if (!fetch_table(pull, pull->config->contents_repo, sha, &table, why))
-        return false;
-    struct view *view = view_new(pull->leaderboard, &table, why);
-    if (view == NULL)
-        error_prefix(why, "dataset %s", pull->config->contents_repo);
-    bool good = view != NULL && columns_kept(pull, view, why) &&
-                contents_replace(pull, view, table.rows, sha, providers, fingerprint, why);
-    view_free(view);
-    table_free(&table);
-    return good;
 }
 
 /* ---- any ---- */
@@ -549,8 +166,23 @@ pull_run(const struct pull *pull, enum dataset dataset, struct arena *arena, str
         }
         return db_commit(pull->db, why) == DB_OK ? PULL_UNCHANGED : PULL_FAILED;
     }
-    bool good = dataset == DATASET_CONTENTS ? pull_contents(pull, sha, &providers, fingerprint, why)
-                                            : pull_providers(pull, sha, why);
+    bool good = false;
+    switch (dataset) {
+    case DATASET_PROVIDERS:
+        good = pull_providers(pull, sha, why);
+        break;
+    case DATASET_CONTENTS:
+        good = pull_contents(pull, sha, &providers, fingerprint, why);
+        break;
+    case DATASET_REQUESTS:
+        good = pull_requests(pull, sha, why);
+        break;
+    case DATASET_VOTES:
+        good = pull_votes(pull, sha, why);
+        break;
+    case DATASET_COUNT:
+        break;
+    }
     return good ? PULL_DONE : PULL_FAILED;
 }
 

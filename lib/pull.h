@@ -15,7 +15,13 @@
 
 #include <stdbool.h>
 
-enum dataset { DATASET_PROVIDERS, DATASET_CONTENTS, DATASET_COUNT };
+enum dataset {
+    DATASET_PROVIDERS,
+    DATASET_CONTENTS,
+    DATASET_REQUESTS,
+    DATASET_VOTES,
+    DATASET_COUNT
+};
 
 enum pull_result {
     PULL_UNCHANGED, /* the Hub has what we have */
@@ -23,16 +29,22 @@ enum pull_result {
     PULL_FAILED,    /* nothing changed; `why` says what to do */
 };
 
+/* Called after each of many files: how many of how many there are. */
+typedef void pull_progress(void *context, size_t done, size_t total);
+
 struct pull {
     const struct config *config;
     struct db *db; /* a writer */
     struct hub *hub;
     const struct leaderboard *leaderboard;
-    bool force;          /* take it even when the revision is the same */
-    bool accept_columns; /* take contents even though columns that were there are gone */
+    bool force;       /* take it even when the revision is the same */
+    bool accept_loss; /* take it even though columns, or all rows, that were there are gone */
+    pull_progress *progress; /* whom to tell of files that are taken; NULL for nobody */
+    void *progress_context;
 };
 
-/* "contents", "official-providers": as on the command line and in the table `datasets`. */
+/* "contents", "official-providers", "requests", "votes": as on the command line and in the table
+ * `datasets`. */
 const char *dataset_name(enum dataset dataset);
 
 /* The dataset of that name, or DATASET_COUNT. */

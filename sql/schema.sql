@@ -59,3 +59,55 @@ CREATE TABLE snapshots (
     published_at INTEGER NOT NULL,       -- Unix seconds
     PRIMARY KEY (name, profile, encoding)
 ) WITHOUT ROWID;
+
+-- migration: 2
+
+-- One row a request file of the requests dataset.
+CREATE TABLE requests (
+    path           TEXT PRIMARY KEY,
+    oid            TEXT NOT NULL,        -- git blob id of the content
+    model          TEXT NOT NULL,
+    revision       TEXT NOT NULL,
+    precision      TEXT NOT NULL,
+    weight_type    TEXT NOT NULL,
+    status         TEXT NOT NULL,        -- PENDING, RUNNING, FINISHED, FAILED… as in the file
+    sender         TEXT NOT NULL,
+    submitted_at   INTEGER NOT NULL,     -- Unix seconds
+    submitted_time TEXT NOT NULL,        -- as in the file
+    content        TEXT NOT NULL         -- the file, byte for byte
+) WITHOUT ROWID;
+CREATE INDEX requests_model ON requests (model, submitted_at);
+CREATE INDEX requests_status ON requests (status, submitted_at);
+
+-- The states that a request file was seen in.
+CREATE TABLE request_states (
+    path    TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,            -- Unix seconds
+    status  TEXT NOT NULL,               -- '' when the file was gone
+    PRIMARY KEY (path, seen_at, status)
+) WITHOUT ROWID;
+
+-- Files that are no valid request, so that they are not taken again until they change.
+CREATE TABLE request_skips (
+    path   TEXT PRIMARY KEY,
+    oid    TEXT NOT NULL,
+    reason TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- What a pull has taken so far; a pull that is killed goes on from here.
+CREATE TABLE request_staging (
+    path    TEXT PRIMARY KEY,
+    oid     TEXT NOT NULL,
+    content BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE votes (
+    model     TEXT NOT NULL,
+    revision  TEXT NOT NULL,
+    username  TEXT NOT NULL,
+    vote_type TEXT NOT NULL CHECK (vote_type IN ('up', 'down')),
+    timestamp TEXT NOT NULL,             -- as in the file
+    pull      INTEGER NOT NULL,          -- number of the pull that last saw it
+    PRIMARY KEY (model, revision, username)
+) WITHOUT ROWID;
+CREATE INDEX votes_username ON votes (username, timestamp);

@@ -8,6 +8,8 @@ setup() {
     start_server
     put_providers acme
     { sample_row acme/one; sample_row acme/two; } | put_rows
+    put_request acme/three
+    sample_vote acme/three bob | put_votes
 }
 
 teardown() { stop_all; }
@@ -56,16 +58,18 @@ refused() {
     expect_line "$1" "$(fetcher status)"
 }
 
-@test "pull takes both datasets; an unchanged Hub costs one request each" {
+@test "pull takes all four datasets; an unchanged Hub costs one request each" {
     fetch pull
     expect "exit code" 0 "$code"
     expect_line "pulled dataset=official-providers rows=1" "$said"
     expect_line "pulled dataset=contents rows=2" "$said"
+    expect_line "pulled dataset=requests rows=1" "$said"
+    expect_line "pulled dataset=votes rows=1" "$said"
     fault
     fetch pull
     expect "exit code" 0 "$code"
     expect_line "unchanged dataset=contents rows=2 hub_requests=1" "$said"
-    expect "requests" 2 "$(wc -l <"$STATE_DIR/proxy.log")"
+    expect "requests" 4 "$(wc -l <"$STATE_DIR/proxy.log")"
     fetch pull --force contents
     expect_line "pulled dataset=contents rows=2" "$said"
 }
@@ -260,8 +264,8 @@ refused() {
     fetch pull
     sample_row acme/three 'del(.BBH)' | put_rows
     refused 'lost its column "BBH"'
-    expect_line "fetcher pull contents --accept-columns" "$said"
-    fetch pull contents --accept-columns
+    expect_line "fetcher pull contents --accept-loss" "$said"
+    fetch pull contents --accept-loss
     expect "exit code" 0 "$code"
     expect_line 'the dataset lacks a column dataset=acme/contents column=BBH' "$said"
     fetch pull contents
@@ -416,7 +420,7 @@ END
 @test "--help names the commands, the exit codes and every setting" {
     fetch --help
     expect "exit code" 0 "$code"
-    for word in pull sync status settings --force --accept-columns --quiet --json HF_TOKEN STATE_DIR CORS_ORIGINS; do
+    for word in pull sync status settings --force --accept-loss --quiet --json HF_TOKEN STATE_DIR CORS_ORIGINS; do
         expect_line "$word" "$said"
     done
 }

@@ -151,3 +151,37 @@ put_providers() {
     jq -nc '{CURATED_SET: $ARGS.positional}' --args "$@" >"$STATE_DIR/providers.jsonl"
     hub_put official-providers data/train.jsonl "$STATE_DIR/providers.jsonl"
 }
+
+# sample_request MODEL [JQ FILTER]: a request file's content.
+sample_request() {
+    jq -nc --arg model "$1" '{
+        model: $model, base_model: "", revision: "0123456789abcdef0123456789abcdef01234567",
+        precision: "bfloat16", params: 7.242, architectures: "LlamaForCausalLM",
+        weight_type: "Original", status: "PENDING", submitted_time: "2024-08-05T10:20:30Z",
+        model_type: "💬 chat models (RLHF, DPO, IFT, ...)", job_id: -1, job_start_time: null,
+        use_chat_template: true, sender: "alice"
+    } | '"${2:-.}"
+}
+
+# put_request MODEL [JQ FILTER]: the model's request file becomes that.
+put_request() {
+    sample_request "$@" >"$STATE_DIR/request.json"
+    hub_put requests "$1_eval_request_False_bfloat16_Original.json" "$STATE_DIR/request.json"
+}
+
+# sample_vote MODEL USER [JQ FILTER]: a line of the votes file.
+sample_vote() {
+    jq -nc --arg model "$1" --arg user "$2" '{
+        model: $model, revision: "0123456789abcdef0123456789abcdef01234567", username: $user,
+        timestamp: "2024-08-05T10:20:30Z", vote_type: "up"
+    } | '"${3:-.}"
+}
+
+# put_votes: standard input becomes the votes file.
+put_votes() {
+    cat >"$STATE_DIR/votes.jsonl"
+    hub_put votes votes_data.jsonl "$STATE_DIR/votes.jsonl"
+}
+
+# query SQL: what the cache database says.
+query() { sqlite3 -readonly "$STATE_DIR/cache.db" "$1"; }

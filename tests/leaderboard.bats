@@ -11,7 +11,7 @@ setup() {
 
 teardown() { stop_all; }
 
-pull() { fetcher sync 2>"$STATE_DIR/pull.log" || { cat "$STATE_DIR/pull.log" >&2; return 1; }; }
+pull() { fetcher pull official-providers contents 2>"$STATE_DIR/pull.log" || { cat "$STATE_DIR/pull.log" >&2; return 1; }; }
 
 @test "before the first sync the API answers 503 with Retry-After, not an empty list" {
     get /api/leaderboard/formatted

@@ -1,0 +1,120 @@
+#include "pull_private.h"
+
+#include "vote.h"
+
+#include <string.h>
+
+enum { NAMED_MAX = 20 }; /* malformed lines that are named in the log one by one */
+
+struct tally {
+    size_t votes, duplicates, malformed;
+    int64_t number; /* of this pull */
+};
+
+static bool
+apply_line(const struct pull *pull, struct tally *tally, size_t number, const char *line,
+           size_t length, struct error *why)
+{
+    struct vote vote;
+    struct arena arena;
+    struct error reason;
+    bool good = true;
+
+    arena_init(&arena, 0);
+    if (!vote_parse(&vote, line, length, &arena, &reason)) {
+        if (tally->malformed++ < NAMED_MAX)
+            log_event(&pull->config->log, LEVEL_WARNING, LOG_SYNC, "skipped a line that is no vote",
+                      LOG_INTEGER("line", number), LOG_TEXT("reason", reason.text));
+    } else {
+        good = db_run(pull->db, SQL_VOTE_PULLED, why, DB_TEXT(vote.model), DB_TEXT(vote.revision),
+                      DB_TEXT(vote.username), DB_TEXT(vote.vote_type), DB_TEXT(vote.timestamp),
+                      DB_INTEGER(tally->number));
+        if (sqlite3_changes(pull->db->handle) == 0)
+            tally->duplicates++;
+        else
+            tally->votes++;
+    }
+    arena_free(&arena);
+    return good;
+}
+
+static bool
+apply_lines(const struct pull *pull, struct tally *tally, const struct buf *content,
+            struct error *why)
+{
+    const char *line = buf_string(content), *end = line + content->length;
+    bool good = true;
+
+    for (size_t number = 1; good && line < end; number++) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        size_t length = (size_t)((newline == NULL ? end : newline) - line);
+        if (length != 0)
+            good = apply_line(pull, tally, number, line, length, why);
+        line += length + 1;
+    }
+    return good;
+}
+
+static int64_t
+number(struct db *db, enum sql_id id)
+{
+    sqlite3_stmt *row = db_query(db, id, DB_NULL);
+    int64_t value = db_next(db, row, NULL) ? sqlite3_column_int64(row, 0) : 0;
+
+    db_done(row);
+    return value;
+}
+
+/* The votes of a file, in one transaction. A file without any, where there were some, is more
+ * likely a mishap than a wish: the votes stay. */
+static bool
+apply(const struct pull *pull, const struct buf *content, const char *sha, struct error *why)
+{
+    const char *repo = pull->config->votes_repo;
+    struct tally tally = { 0 };
+
+    if (db_begin(pull->db, why) != DB_OK)
+        return false;
+    int64_t before = number(pull->db, SQL_VOTE_COUNT);
+    tally.number = number(pull->db, SQL_VOTE_LAST_PULL) + 1;
+    bool good = apply_lines(pull, &tally, content, why);
+    if (good && tally.votes == 0 && before != 0 && !pull->accept_loss) {
+        error_set(why,
+                  "dataset %s has no votes where there were %lld: what was there stays; if that "
+                  "is meant, run fetcher pull votes --accept-loss",
+                  repo, (long long)before);
+        good = false;
+    }
+    good = good && db_run(pull->db, SQL_VOTE_GONE, why, DB_INTEGER(tally.number));
+    good = pull_finish(pull, DATASET_VOTES, sha, "", tally.votes, good, why);
+    if (good)
+        log_event(&pull->config->log, tally.malformed != 0 ? LEVEL_WARNING : LEVEL_INFO, LOG_SYNC,
+                  "votes", LOG_INTEGER("votes", tally.votes),
+                  LOG_INTEGER("duplicates", tally.duplicates),
+                  LOG_INTEGER("malformed", tally.malformed));
+    return good;
+}
+
+bool
+pull_votes(const struct pull *pull, const char *sha, struct error *why)
+{
+    const char *repo = pull->config->votes_repo;
+    const struct hub_file *file = NULL;
+    struct hub_tree tree;
+    struct buf content;
+    bool good = false;
+
+    if (hub_list(pull->hub, repo, sha, &tree, why) != HUB_OK)
+        return false;
+    for (size_t i = 0; i < tree.count; i++)
+        if (strcmp(tree.files[i].path, VOTE_FILE) == 0)
+            file = &tree.files[i];
+    buf_init(&content, (size_t)pull->config->hub_max_mb << 20);
+    if (file == NULL)
+        error_set(why, "dataset %s has no file " VOTE_FILE ": what was there stays", repo);
+    else if (hub_download(pull->hub, repo, sha, file, &content, why) == HUB_OK)
+        good = apply(pull, &content, sha, why);
+    buf_free(&content);
+    hub_tree_free(&tree);
+    return good;
+}

@@ -1,0 +1,42 @@
+#include "vote.h"
+
+#include "json.h"
+
+#include <string.h>
+
+enum { FIELD_MAX = 512 };
+
+static const char *
+member(const json_t *object, const char *key, struct arena *arena, struct error *why)
+{
+    const json_t *value = json_object_get(object, key);
+    size_t length = json_string_length(value);
+
+    if (!json_is_string(value) || length == 0 || length > FIELD_MAX ||
+        strlen(json_string_value(value)) != length) {
+        error_set(why, "its \"%s\" is no text of 1 to %d bytes", key, FIELD_MAX);
+        return NULL;
+    }
+    return arena_copy(arena, json_string_value(value), length);
+}
+
+bool
+vote_parse(struct vote *vote, const char *line, size_t length, struct arena *arena,
+           struct error *why)
+{
+    json_t *object = json_read(line, length, why);
+
+    if (object == NULL)
+        return false;
+    bool good = (vote->model = member(object, "model", arena, why)) != NULL &&
+                (vote->revision = member(object, "revision", arena, why)) != NULL &&
+                (vote->username = member(object, "username", arena, why)) != NULL &&
+                (vote->timestamp = member(object, "timestamp", arena, why)) != NULL &&
+                (vote->vote_type = member(object, "vote_type", arena, why)) != NULL;
+    json_decref(object);
+    if (good && strcmp(vote->vote_type, "up") != 0 && strcmp(vote->vote_type, "down") != 0) {
+        error_set(why, "its \"vote_type\" is neither up nor down");
+        good = false;
+    }
+    return good;
+}

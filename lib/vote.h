@@ -1,0 +1,26 @@
+/* vote: who wants which revision of a model evaluated, or not.
+ *
+ * The votes dataset is one file, votes_data.jsonl: a line is {"model", "revision", "username",
+ * "timestamp", "vote_type"}. One vote counts for each (model, revision, username): the first. */
+#ifndef VOTE_H
+#define VOTE_H
+
+#include "error.h"
+#include "mem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define VOTE_FILE "votes_data.jsonl"
+
+struct vote {
+    const char *model, *revision, *username, *timestamp;
+    const char *vote_type; /* "up" or "down" */
+};
+
+/* Reads a line (without its newline). False with `why` when it is no vote. The texts live in the
+ * arena. */
+bool vote_parse(struct vote *vote, const char *line, size_t length, struct arena *arena,
+                struct error *why) __attribute__((warn_unused_result));
+
+#endif

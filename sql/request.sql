@@ -1,0 +1,47 @@
+-- Request files.
+
+-- What is known of each path, so that only what is new is taken.
+-- name: request_known
+SELECT path, oid FROM requests UNION ALL SELECT path, oid FROM request_skips ORDER BY path;
+
+-- name: request_status
+SELECT status FROM requests WHERE path = ?1;
+
+-- name: request_put
+INSERT INTO requests (path, oid, model, revision, precision, weight_type, status, sender, submitted_at,
+                      submitted_time, content)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT (path) DO UPDATE SET oid = ?2, model = ?3, revision = ?4, precision = ?5, weight_type = ?6,
+    status = ?7, sender = ?8, submitted_at = ?9, submitted_time = ?10, content = ?11;
+
+-- name: request_delete
+DELETE FROM requests WHERE path = ?1;
+
+-- name: request_count
+SELECT count(*) FROM requests;
+
+-- name: request_by_status
+SELECT status, count(*) FROM requests GROUP BY status ORDER BY status;
+
+-- name: request_state
+INSERT INTO request_states (path, seen_at, status) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING;
+
+-- name: request_skip
+INSERT INTO request_skips (path, oid, reason) VALUES (?1, ?2, ?3)
+ON CONFLICT (path) DO UPDATE SET oid = ?2, reason = ?3;
+
+-- name: request_unskip
+DELETE FROM request_skips WHERE path = ?1;
+
+-- name: request_skipped
+SELECT count(*) FROM request_skips;
+
+-- name: request_stage
+INSERT INTO request_staging (path, oid, content) VALUES (?1, ?2, ?3)
+ON CONFLICT (path) DO UPDATE SET oid = ?2, content = ?3;
+
+-- name: request_staged
+SELECT content FROM request_staging WHERE path = ?1 AND oid = ?2;
+
+-- name: request_unstage
+DELETE FROM request_staging;
