@@ -6,7 +6,10 @@
 #include "hub.h"
 #include "json.h"
 #include "leaderboard.h"
+#include "outbox.h"
 #include "pull.h"
+#include "push.h"
+#include "verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,13 +31,16 @@ static const char usage[] =
     "  pull [DATASET…]   take datasets from the Hub: official-providers, contents, requests, "
     "votes\n"
     "                    (default: all)\n"
-    "  sync              the same as pull, of everything\n"
-    "  status            print what is known of each dataset\n"
+    "  push [votes] [requests]   write what lies in the outbox to the Hub\n"
+    "  sync              push and pull everything\n"
+    "  status            print what is known of each dataset, and what lies in the outbox\n"
+    "  verify [DATASET…] compare the cache with the Hub; exit 1 where they differ\n"
     "  settings          print the settings in force, for a shell, without the secret ones\n"
     "\n"
     "Options:\n"
     "  --force           pull even when the Hub has nothing new\n"
     "  --accept-loss     pull even when columns, or all rows, that were there are gone\n"
+    "  --retry           push: try what was parked again\n"
     "  --quiet           say nothing but errors; when another fetcher runs, exit 0\n"
     "  --json            status as JSON\n"
     "  --help            this text and the settings\n"
@@ -47,7 +53,7 @@ static const char usage[] =
 enum { EXIT_RUNNING = 2 };
 
 struct options {
-    bool force, accept_loss, quiet, json;
+    bool force, accept_loss, quiet, json, retry;
     const char *command;
     bool wanted[DATASET_COUNT];
 };
@@ -57,6 +63,16 @@ fail(int code, const char *text)
 {
     fprintf(stderr, "fetcher: %s\n", text);
     return code;
+}
+
+/* Whether a dataset may be named with a command. */
+static bool
+command_takes(const char *command, enum dataset dataset)
+{
+    if (strcmp(command, "push") == 0)
+        return dataset == DATASET_VOTES || dataset == DATASET_REQUESTS;
+    return dataset != DATASET_COUNT &&
+           (strcmp(command, "pull") == 0 || strcmp(command, "verify") == 0);
 }
 
 /* Reads the arguments. Returns -1 when they are good, else an exit code. */
@@ -78,14 +94,15 @@ options_parse(struct options *options, int argc, char **argv)
             options->force = true;
         } else if (strcmp(argument, "--accept-loss") == 0) {
             options->accept_loss = true;
+        } else if (strcmp(argument, "--retry") == 0) {
+            options->retry = true;
         } else if (strcmp(argument, "--quiet") == 0) {
             options->quiet = true;
         } else if (strcmp(argument, "--json") == 0) {
             options->json = true;
         } else if (options->command == NULL && argument[0] != '-') {
             options->command = argument;
-        } else if (options->command != NULL && strcmp(options->command, "pull") == 0 &&
-                   dataset != DATASET_COUNT) {
+        } else if (options->command != NULL && command_takes(options->command, dataset)) {
             options->wanted[dataset] = named = true;
         } else {
             snprintf(text, sizeof text, "'%.100s' is not understood; see fetcher --help", argument);
@@ -206,8 +223,67 @@ run_dataset(const struct pull *pull, enum dataset dataset)
     return true;
 }
 
+static bool
+run_push(const struct pull *pull, enum dataset dataset, bool retry)
+{
+    const struct log *log = &pull->config->log;
+    struct pushed pushed;
+    struct error why;
+
+    if (retry && !outbox_retry(pull->db, dataset_name(dataset), &why)) {
+        log_event(log, LEVEL_ERROR, LOG_SYNC, "push failed", LOG_TEXT("error", why.text));
+        return false;
+    }
+    enum push_result result = push_dataset(pull, dataset, &pushed, &why);
+    if (result == PUSH_FAILED)
+        log_event(log, LEVEL_ERROR, LOG_SYNC, "push failed; the outbox keeps what is left",
+                  LOG_TEXT("dataset", dataset_name(dataset)),
+                  LOG_INTEGER("written", pushed.written), LOG_INTEGER("parked", pushed.parked),
+                  LOG_TEXT("error", why.text));
+    else if (result == PUSH_DONE)
+        log_event(log, pushed.parked != 0 ? LEVEL_WARNING : LEVEL_INFO, LOG_SYNC, "pushed",
+                  LOG_TEXT("dataset", dataset_name(dataset)),
+                  LOG_INTEGER("written", pushed.written),
+                  LOG_INTEGER("there_already", pushed.there_already),
+                  LOG_INTEGER("parked", pushed.parked), LOG_INTEGER("commits", pushed.commits),
+                  LOG_INTEGER("conflicts", pushed.conflicts));
+    return result != PUSH_FAILED;
+}
+
+static bool
+run_verify(const struct pull *pull, enum dataset dataset)
+{
+    struct error why;
+    long differences = verify_dataset(pull, dataset, stdout, &why);
+
+    if (differences < 0)
+        fprintf(stderr, "fetcher: %s\n", why.text);
+    else
+        printf("%s: %s (%ld difference%s)\n", dataset_name(dataset),
+               differences == 0 ? "as on the Hub" : "differs from the Hub", differences,
+               differences == 1 ? "" : "s");
+    return differences == 0;
+}
+
+/* What a command does with one dataset. */
+static bool
+run_command(const struct options *options, const struct pull *pull, enum dataset dataset)
+{
+    bool pushable = dataset == DATASET_VOTES || dataset == DATASET_REQUESTS;
+    bool good = true;
+
+    if (strcmp(options->command, "verify") == 0)
+        return run_verify(pull, dataset);
+    if (strcmp(options->command, "push") != 0)
+        good = run_dataset(pull, dataset);
+    if (strcmp(options->command, "pull") != 0 && pushable)
+        good = run_push(pull, dataset, options->retry) && good;
+    return good;
+}
+
+/* pull, push, sync and verify. */
 static int
-command_pull(const struct options *options, struct config *config, struct db *db)
+command_hub(const struct options *options, struct config *config, struct db *db)
 {
     struct leaderboard leaderboard;
     struct line line = { 0 };
@@ -233,7 +309,7 @@ command_pull(const struct options *options, struct config *config, struct db *db
     for (int i = 0; i < DATASET_COUNT; i++) {
         if (terminal)
             hub_watch(hub, i == DATASET_REQUESTS ? NULL : on_bytes, &line);
-        if (options->wanted[i] && !run_dataset(&pull, (enum dataset)i))
+        if (options->wanted[i] && !run_command(options, &pull, (enum dataset)i))
             code = 1;
     }
     if (db_checkpoint(db, &why) != DB_OK)
@@ -272,20 +348,35 @@ status_json(sqlite3_stmt *row)
                      (json_int_t)sqlite3_column_int64(row, 6), "error", db_column_text(row, 7));
 }
 
-static int
-command_status(const struct options *options, struct db *db)
+/* One dataset's outbox, as a line of the table or as JSON. */
+static bool
+status_outbox(struct db *db, const char *dataset, json_t *list, struct error *why)
+{
+    struct outbox_depth depth;
+    char age[32];
+
+    if (!outbox_depth(db, dataset, &depth, why))
+        return false;
+    if (list != NULL)
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:s}", "dataset", dataset,
+                                              "waiting", (json_int_t)depth.waiting, "parked",
+                                              (json_int_t)depth.parked, "oldest_at",
+                                              (json_int_t)depth.oldest_at, "error", depth.error));
+    else
+        printf("%-20s %8lld %8lld %-10s %s\n", dataset, (long long)depth.waiting,
+               (long long)depth.parked, depth.waiting == 0 ? "-" : age_text(age, depth.oldest_at),
+               depth.error);
+    return true;
+}
+
+static bool
+status_datasets(struct db *db, json_t *list, struct error *why)
 {
     sqlite3_stmt *row = db_query(db, SQL_DATASET_LIST, DB_NULL);
-    json_t *list = json_array();
-    struct error why;
-    struct buf text;
     char age[2][32];
 
-    if (!options->json)
-        printf("%-20s %-10s %8s %-10s %-10s %s\n", "dataset", "revision", "rows", "pulled",
-               "checked", "last error");
-    while (db_next(db, row, &why)) {
-        if (options->json)
+    while (db_next(db, row, why)) {
+        if (list != NULL)
             json_array_append_new(list, status_json(row));
         else
             printf("%-20s %-10.8s %8lld %-10s %-10s %s\n", db_column_text(row, 0),
@@ -293,14 +384,36 @@ command_status(const struct options *options, struct db *db)
                    age_text(age[0], sqlite3_column_int64(row, 4)),
                    age_text(age[1], sqlite3_column_int64(row, 5)), db_column_text(row, 7));
     }
+    return why->text[0] == '\0';
+}
+
+static int
+command_status(const struct options *options, struct db *db)
+{
+    json_t *datasets = options->json ? json_array() : NULL;
+    json_t *outbox = options->json ? json_array() : NULL;
+    struct error why;
+
+    if (!options->json)
+        printf("%-20s %-10s %8s %-10s %-10s %s\n", "dataset", "revision", "rows", "pulled",
+               "checked", "last error");
+    bool good = status_datasets(db, datasets, &why);
+    if (!options->json)
+        printf("\n%-20s %8s %8s %-10s %s\n", "outbox", "waiting", "parked", "oldest", "last error");
+    good = good && status_outbox(db, "votes", outbox, &why) &&
+           status_outbox(db, "requests", outbox, &why);
     if (options->json) {
+        struct buf text;
+        json_t *all = json_pack("{s:O, s:O}", "datasets", datasets, "outbox", outbox);
         buf_init(&text, 1 << 20);
-        json_put_value(&text, list);
-        printf("{\"datasets\":%s}\n", buf_string(&text));
+        json_put_value(&text, all);
+        printf("%s\n", buf_string(&text));
         buf_free(&text);
+        json_decref(all);
     }
-    json_decref(list);
-    return why.text[0] == '\0' ? 0 : fail(EXIT_SYSTEM, why.text);
+    json_decref(datasets);
+    json_decref(outbox);
+    return good ? 0 : fail(EXIT_SYSTEM, why.text);
 }
 
 /* ---- start ---- */
@@ -333,26 +446,27 @@ run(const struct options *options, struct config *config)
     struct error why;
     struct db *db = NULL;
     int code = -1;
-    bool pulls = strcmp(options->command, "pull") == 0 || strcmp(options->command, "sync") == 0;
+    bool hub = strcmp(options->command, "pull") == 0 || strcmp(options->command, "push") == 0 ||
+               strcmp(options->command, "sync") == 0 || strcmp(options->command, "verify") == 0;
 
     if (strcmp(options->command, "settings") == 0) {
         config_print(config, stdout);
         return 0;
     }
-    if (!pulls && strcmp(options->command, "status") != 0)
+    if (!hub && strcmp(options->command, "status") != 0)
         return fail(EXIT_USAGE, "there is no such command; see fetcher --help");
     if (!folder_make(config->state_dir, &why))
         return fail(EXIT_SYSTEM, why.text);
-    if (pulls && (code = take_lock(options, config->state_dir)) >= 0)
+    if (hub && (code = take_lock(options, config->state_dir)) >= 0)
         return code;
     snprintf(path, sizeof path, "%s/cache.db", config->state_dir);
     enum db_result opened =
-        db_open(&db, path, SQL_DATABASE_CACHE, pulls ? DB_WRITER : DB_READER, &why);
+        db_open(&db, path, SQL_DATABASE_CACHE, hub ? DB_WRITER : DB_READER, &why);
     if (opened != DB_OK)
         return fail(opened == DB_ABSENT ? 1 : EXIT_SYSTEM, why.text);
     log_event(&config->log, LEVEL_DEBUG, LOG_DB, "opened",
               LOG_TEXT("sqlite", sqlite3_libversion()));
-    code = pulls ? command_pull(options, config, db) : command_status(options, db);
+    code = hub ? command_hub(options, config, db) : command_status(options, db);
     db_close(db);
     return code;
 }

@@ -87,4 +87,20 @@ enum hub_result hub_download(struct hub *hub, const char *repo, const char *sha,
                              const struct hub_file *file, struct buf *out, struct error *why)
     __attribute__((warn_unused_result));
 
+/* A file to write. */
+struct hub_upload {
+    const char *path;
+    const void *bytes;
+    size_t length;
+};
+
+/* Writes files to a dataset's main branch in one commit on top of the commit `parent`, through git
+ * or LFS as the Hub says. HUB_OK: *commit is the new commit. HUB_CONFLICT: the branch is elsewhere
+ * by now and nothing was written. HUB_UNAVAILABLE: it may have been written all the same; look
+ * before trying again. */
+enum hub_result hub_commit(struct hub *hub, const char *repo, const char *parent,
+                           const char *summary, const struct hub_upload *uploads, size_t count,
+                           char commit[SHA1_HEX], struct error *why)
+    __attribute__((warn_unused_result));
+
 #endif

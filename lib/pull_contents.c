@@ -11,8 +11,8 @@ enum { BODY_BYTES_MAX = 1 << 30 };
 /* ---- official providers ---- */
 
 /* The dataset's first row holds the list in CURATED_SET. */
-static json_t *
-curated_set(const struct table *table, const char *repo, struct error *why)
+json_t *
+pull_curated_set(const struct table *table, const char *repo, struct error *why)
 {
     int column = table_find(table, "CURATED_SET");
     const struct cell *cell = column < 0 ? NULL : &table->column[column].cells[0];
@@ -57,7 +57,7 @@ pull_providers(const struct pull *pull, const char *sha, struct error *why)
 
     if (!pull_table(pull, repo, sha, &table, why))
         return false;
-    json_t *names = curated_set(&table, repo, why);
+    json_t *names = pull_curated_set(&table, repo, why);
     bool good = names != NULL && db_begin(pull->db, why) == DB_OK;
     if (good) {
         good = providers_replace(pull, names, &rows, why);

@@ -4,6 +4,8 @@
 
 #include "pull.h"
 
+#include <jansson.h>
+
 /* Ends the transaction that replaced a dataset's rows: records the revision and commits, or with
  * `good` false rolls back. Returns whether it was committed. */
 bool pull_finish(const struct pull *pull, enum dataset dataset, const char *sha,
@@ -13,6 +15,10 @@ bool pull_finish(const struct pull *pull, enum dataset dataset, const char *sha,
  * table. */
 bool pull_table(const struct pull *pull, const char *repo, const char *sha, struct table *table,
                 struct error *why);
+
+/* The official providers that a table holds in its first row's CURATED_SET: a new reference to a
+ * list that is not empty, or NULL with `why`. */
+json_t *pull_curated_set(const struct table *table, const char *repo, struct error *why);
 
 /* Each takes one dataset at a commit: true when it is committed, else nothing has changed. */
 bool pull_providers(const struct pull *pull, const char *sha, struct error *why);

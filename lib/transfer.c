@@ -225,7 +225,12 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     }
     if (transfer->accept != NULL)
         add_header(transfer, "Accept:", transfer->accept);
-    if (config->hf_token != NULL && same_origin(url, config->hf_endpoint))
+    for (size_t i = 0; transfer->extra != NULL && transfer->extra[i] != NULL; i++) {
+        struct curl_slist *longer = curl_slist_append(transfer->headers, transfer->extra[i]);
+        if (longer != NULL)
+            transfer->headers = longer;
+    }
+    if (config->hf_token != NULL && !transfer->anonymous && same_origin(url, config->hf_endpoint))
         add_header(transfer, "Authorization: Bearer", config->hf_token);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer->headers);
     hub->requests++;

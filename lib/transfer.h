@@ -28,10 +28,12 @@ struct transfer {
     const char *accept;       /* NULL: anything */
     const void *body;         /* VERB_POST, VERB_PUT */
     size_t body_length;
-    bool resumable;  /* a GET whose broken body may go on where it ended */
-    bool once;       /* not tried again: whether it took effect must be looked up first */
-    struct buf *out; /* where the body of a 2xx answer goes */
-    void *context;   /* the caller's own */
+    bool resumable;           /* a GET whose broken body may go on where it ended */
+    bool anonymous;           /* without the token, even at the Hub's own origin */
+    const char *const *extra; /* more header lines, NULL-terminated; NULL for none */
+    bool once;                /* not tried again: whether it took effect must be looked up first */
+    struct buf *out;          /* where the body of a 2xx answer goes */
+    void *context;            /* the caller's own */
 
     /* Set when it is done. */
     enum hub_result result;

@@ -1,6 +1,7 @@
 #include "vote.h"
 
 #include "json.h"
+#include "outbox.h"
 
 #include <string.h>
 
@@ -39,4 +40,40 @@ vote_parse(struct vote *vote, const char *line, size_t length, struct arena *are
         good = false;
     }
     return good;
+}
+
+void
+vote_put(struct buf *out, const struct vote *vote)
+{
+    const struct {
+        const char *key, *value;
+    } members[] = { { "model", vote->model },
+                    { "revision", vote->revision },
+                    { "username", vote->username },
+                    { "timestamp", vote->timestamp },
+                    { "vote_type", vote->vote_type } };
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        buf_format(out, "%s\"%s\": ", i == 0 ? "{" : ", ", members[i].key);
+        json_put_text(out, members[i].value, strlen(members[i].value));
+    }
+    buf_byte(out, '}');
+}
+
+enum vote_result
+vote_add(struct db *db, const struct vote *vote, struct error *why)
+{
+    if (db_begin(db, why) != DB_OK)
+        return VOTE_UNSAVED;
+    bool good = db_run(db, SQL_VOTE_INSERT, why, DB_TEXT(vote->model), DB_TEXT(vote->revision),
+                       DB_TEXT(vote->username), DB_TEXT(vote->vote_type), DB_TEXT(vote->timestamp));
+    if (good && sqlite3_changes(db->handle) == 0) {
+        db_rollback(db);
+        return VOTE_TWICE;
+    }
+    if (!good || !outbox_add_vote(db, vote, why)) {
+        db_rollback(db);
+        return VOTE_UNSAVED;
+    }
+    return db_commit(db, why) == DB_OK ? VOTE_COUNTED : VOTE_UNSAVED;
 }

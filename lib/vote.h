@@ -5,6 +5,8 @@
 #ifndef VOTE_H
 #define VOTE_H
 
+#include "buf.h"
+#include "db.h"
 #include "error.h"
 #include "mem.h"
 
@@ -22,5 +24,18 @@ struct vote {
  * arena. */
 bool vote_parse(struct vote *vote, const char *line, size_t length, struct arena *arena,
                 struct error *why) __attribute__((warn_unused_result));
+
+/* Appends a vote's line, without a newline. */
+void vote_put(struct buf *out, const struct vote *vote);
+
+enum vote_result {
+    VOTE_COUNTED, /* it is in the database and in the outbox, on disk */
+    VOTE_TWICE,   /* this user has a vote on this revision of this model already */
+    VOTE_UNSAVED, /* the database refused; nothing is left of it; `why` says what */
+};
+
+/* Adds a vote and its outbox entry in one transaction of its own. */
+enum vote_result vote_add(struct db *db, const struct vote *vote, struct error *why)
+    __attribute__((warn_unused_result));
 
 #endif

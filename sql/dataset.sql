@@ -17,6 +17,10 @@ ON CONFLICT (name) DO UPDATE SET repo = ?2, revision = ?3, fingerprint = ?4, row
 -- name: dataset_unchanged
 UPDATE datasets SET checked_at = ?2, failed_at = 0, error = '' WHERE name = ?1;
 
+-- name: dataset_pushed
+UPDATE datasets SET revision = ?2, checked_at = ?3, pulled_at = ?3, rows = ?4, failed_at = 0, error = ''
+WHERE name = ?1;
+
 -- name: dataset_failed
 INSERT INTO datasets (name, repo, revision, fingerprint, rows, pulled_at, checked_at, failed_at, error)
 VALUES (?1, ?2, '', '', 0, 0, 0, ?3, ?4)

@@ -1,6 +1,6 @@
 -- What earlier pulls of the contents dataset held, as differences.
 
--- migration: 1
+-- migration: 2
 
 -- One row a pull that changed something.
 CREATE TABLE history_snapshots (

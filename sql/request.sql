@@ -2,7 +2,13 @@
 
 -- What is known of each path, so that only what is new is taken.
 -- name: request_known
-SELECT path, oid FROM requests UNION ALL SELECT path, oid FROM request_skips ORDER BY path;
+SELECT path, oid FROM requests WHERE oid <> '' UNION ALL SELECT path, oid FROM request_skips
+ORDER BY path;
+
+-- What the Hub has at a path, as far as it was pulled.
+-- name: request_oid
+SELECT oid FROM requests WHERE path = ?1 AND oid <> ''
+UNION ALL SELECT oid FROM request_skips WHERE path = ?1;
 
 -- name: request_status
 SELECT status FROM requests WHERE path = ?1;
@@ -13,6 +19,9 @@ INSERT INTO requests (path, oid, model, revision, precision, weight_type, status
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (path) DO UPDATE SET oid = ?2, model = ?3, revision = ?4, precision = ?5, weight_type = ?6,
     status = ?7, sender = ?8, submitted_at = ?9, submitted_time = ?10, content = ?11;
+
+-- name: request_pushed
+UPDATE requests SET oid = ?2 WHERE path = ?1;
 
 -- name: request_delete
 DELETE FROM requests WHERE path = ?1;

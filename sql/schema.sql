@@ -65,7 +65,7 @@ CREATE TABLE snapshots (
 -- One row a request file of the requests dataset.
 CREATE TABLE requests (
     path           TEXT PRIMARY KEY,
-    oid            TEXT NOT NULL,        -- git blob id of the content
+    oid            TEXT NOT NULL,        -- git blob id of what the Hub has there, '' for nothing yet
     model          TEXT NOT NULL,
     revision       TEXT NOT NULL,
     precision      TEXT NOT NULL,
@@ -107,7 +107,24 @@ CREATE TABLE votes (
     username  TEXT NOT NULL,
     vote_type TEXT NOT NULL CHECK (vote_type IN ('up', 'down')),
     timestamp TEXT NOT NULL,             -- as in the file
-    pull      INTEGER NOT NULL,          -- number of the pull that last saw it
+    pull      INTEGER NOT NULL,          -- number of the pull that last saw it; 0: not on the Hub yet
     PRIMARY KEY (model, revision, username)
 ) WITHOUT ROWID;
 CREATE INDEX votes_username ON votes (username, timestamp);
+
+-- What was acknowledged here and is still to be written to the Hub.
+CREATE TABLE outbox (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    dataset    TEXT NOT NULL,            -- votes, requests
+    path       TEXT NOT NULL,            -- requests: the file; votes: ''
+    base_oid   TEXT NOT NULL,            -- requests: what the file was on the Hub when it was accepted
+    model      TEXT NOT NULL,            -- votes: the key of the line
+    revision   TEXT NOT NULL,
+    username   TEXT NOT NULL,
+    content    TEXT NOT NULL,            -- the line without its newline, or the file
+    created_at INTEGER NOT NULL,         -- Unix seconds
+    tries      INTEGER NOT NULL DEFAULT 0,
+    parked     INTEGER NOT NULL DEFAULT 0, -- 1: refused too often; `fetcher push --retry` tries again
+    error      TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX outbox_dataset ON outbox (dataset, parked, id);

@@ -21,11 +21,17 @@ rows() {
     done
 }
 
-# pull [OUTCOME]: standard input is pulled as revision rN at N00 seconds; says OUTCOME (recorded).
-pull() {
+# pull_file FILE [OUTCOME]: the file is pulled as revision rN at N00 seconds; the outcome is as given
+# (recorded).
+pull_file() {
     pulls=$((pulls + 1))
-    cat >rows.jsonl
-    expect "pull $pulls" "${1:-recorded}" "$(history record r$pulls ${pulls}00 "${KEEP:-100}" <rows.jsonl)"
+    expect "pull $pulls" "${2:-recorded}" "$(history record r$pulls ${pulls}00 "${KEEP:-100}" <"$1")"
+}
+
+# pull ID[=SCORE]…: these rows are pulled and make a snapshot.
+pull() {
+    rows "$@" >rows.jsonl
+    pull_file rows.jsonl
 }
 
 # keeps SNAPSHOT ID[=SCORE]…: the snapshot holds exactly these rows in this order.
@@ -46,7 +52,7 @@ newest() { history list | head -1; }
 # What is recorded.
 
 @test "the first pull is a snapshot of which every row is added" {
-    rows a b c | pull
+    pull a b c
     expect "list" "1 r1 100 rows=3 added=3 removed=0 changed=0" "$(history list)"
     keeps 1 a b c
     expect "versions" 3 "$(versions)"
@@ -54,16 +60,15 @@ newest() { history list | head -1; }
 }
 
 @test "the same rows in the same order record nothing" {
-    rows a b c >first
-    pull <first
-    pull same <first
+    pull a b c
+    pull_file rows.jsonl same
     expect "list" "1 r1 100 rows=3 added=3 removed=0 changed=0" "$(history list)"
 }
 
 @test "a row put in the middle is one version, and the others are not touched" {
-    rows a b c | pull
+    pull a b c
     sql 'SELECT * FROM history_versions' >before
-    rows a x b c | pull
+    pull a x b c
     expect "versions" 4 "$(versions)"
     diff before <(sql 'SELECT * FROM history_versions WHERE id <= 3')
     keeps 2 a x b c
@@ -74,15 +79,15 @@ newest() { history list | head -1; }
 }
 
 @test "rows put before the first and behind the last touch no other" {
-    rows a b | pull
-    rows x y a b z | pull
+    pull a b
+    pull x y a b z
     expect "versions" 5 "$(versions)"
     keeps 2 x y a b z
 }
 
 @test "a removed row ends its version and writes none" {
-    rows a b c | pull
-    rows a c | pull
+    pull a b c
+    pull a c
     expect "versions" 3 "$(versions)"
     expect "ended" "b|2" "$(sql 'SELECT key, to_snapshot FROM history_versions WHERE to_snapshot NOT NULL')"
     expect "newest" "2 r2 200 rows=2 added=0 removed=1 changed=0" "$(newest)"
@@ -92,8 +97,8 @@ newest() { history list | head -1; }
 }
 
 @test "a changed row is told with its old and its new text, and keeps its place" {
-    rows a b=1.5 c | pull
-    rows a b=2.5 c | pull
+    pull a b=1.5 c
+    pull a b=2.5 c
     expect "versions" 4 "$(versions)"
     expect "newest" "2 r2 200 rows=3 added=0 removed=0 changed=1" "$(newest)"
     expect "changes" $'changed\tb\t0\t{"id":"b","score":1.5}\t{"id":"b","score":2.5}' "$(history changes 1 2)"
@@ -103,8 +108,8 @@ newest() { history list | head -1; }
 }
 
 @test "a row that moved is a snapshot without a change, and only it is written" {
-    rows a b c d e | pull
-    rows a c d b e | pull
+    pull a b c d e
+    pull a c d b e
     expect "newest" "2 r2 200 rows=5 added=0 removed=0 changed=0" "$(newest)"
     expect "versions" 6 "$(versions)"
     expect "changes" "" "$(history changes 1 2)"
@@ -114,22 +119,22 @@ newest() { history list | head -1; }
 }
 
 @test "a row that moved and changed is a change" {
-    rows a b c | pull
-    rows b c a=1 | pull
+    pull a b c
+    pull b c a=1
     expect "changes" $'changed\ta\t0\t{"id":"a","score":0}\t{"id":"a","score":1}' "$(history changes 1 2)"
     keeps 2 b c a=1
 }
 
 @test "texts are kept byte for byte" {
     printf '%s\n' '{"id":"é \" \\ 💬","n":0.1}' '{ "id" : "", "n": 1e-05 }' '{"id":"\t|~","\u00e9":[]}' >first
-    pull <first
-    rows a | pull
+    pull_file first
+    pull a
     cmp <(history show 1) first
 }
 
 @test "a pull of no rows removes them all" {
-    rows a b | pull
-    pull </dev/null
+    pull a b
+    pull_file /dev/null
     expect "newest" "2 r2 200 rows=0 added=0 removed=2 changed=0" "$(newest)"
     keeps 1 a b
     sound
@@ -138,7 +143,7 @@ newest() { history list | head -1; }
 # Rows that share a key.
 
 @test "rows of one key are numbered in their order" {
-    rows a=3 b a=1 a=2 | pull
+    pull a=3 b a=1 a=2
     expect "occurrences" $'0|{"id":"a","score":3}\n1|{"id":"a","score":1}\n2|{"id":"a","score":2}' \
         "$(sql "SELECT occurrence, raw FROM history_versions WHERE key = 'a' ORDER BY occurrence")"
     keeps 1 a=3 b a=1 a=2
@@ -146,23 +151,23 @@ newest() { history list | head -1; }
 }
 
 @test "removing one of several rows of a key changes none of the others" {
-    rows a=1 a=2 a=3 | pull
-    rows a=2 a=3 | pull
+    pull a=1 a=2 a=3
+    pull a=2 a=3
     expect "changes" $'removed\ta\t0\t{"id":"a","score":1}\t-' "$(history changes 1 2)"
-    rows a=2 a=3 a=4 | pull
+    pull a=2 a=3 a=4
     expect "changes" $'added\ta\t3\t-\t{"id":"a","score":4}' "$(history changes 2 3)"
-    rows a=2 a=5 a=4 | pull
+    pull a=2 a=5 a=4
     expect "changes" $'changed\ta\t2\t{"id":"a","score":3}\t{"id":"a","score":5}' "$(history changes 3 4)"
     sound
 }
 
 @test "rows that are the same in every byte are counted, not merged" {
-    rows a a a b | pull
-    rows a a b | pull
+    pull a a a b
+    pull a a b
     expect "newest" "2 r2 200 rows=3 added=0 removed=1 changed=0" "$(newest)"
-    rows a a b a a | pull
+    pull a a b a a
     expect "newest" "3 r3 300 rows=5 added=2 removed=0 changed=0" "$(newest)"
-    rows a=1 b a a=1 a | pull
+    pull a=1 b a a=1 a
     keeps 1 a a a b
     keeps 2 a a b
     keeps 3 a a b a a
@@ -173,11 +178,11 @@ newest() { history list | head -1; }
 # Changes over several snapshots.
 
 @test "changes over several snapshots are those between the two that are asked for" {
-    rows a b=1 c d=1 e | pull
-    rows a b=2 c d=2 e new | pull     # new comes
-    rows b=3 d=1 e | pull             # new goes again, d is as it was
-    rows e b=3 d=1 c | pull           # e moves, c comes back as it was
-    rows e b=4 d=1 c f | pull
+    pull a b=1 c d=1 e
+    pull a b=2 c d=2 e new   # new comes
+    pull b=3 d=1 e             # new goes again, d is as it was
+    pull e b=3 d=1 c           # e moves, c comes back as it was
+    pull e b=4 d=1 c f
     expect "1 to 3" $'removed\ta\t0\t{"id":"a","score":0}\t-\nchanged\tb\t0\t{"id":"b","score":1}\t{"id":"b","score":3}\nremoved\tc\t0\t{"id":"c","score":0}\t-' \
         "$(history changes 1 3)"
     expect "1 to 5" $'removed\ta\t0\t{"id":"a","score":0}\t-\nchanged\tb\t0\t{"id":"b","score":1}\t{"id":"b","score":4}\nadded\tf\t0\t-\t{"id":"f","score":0}' \
@@ -187,7 +192,7 @@ newest() { history list | head -1; }
 }
 
 @test "a snapshot that is not there is absent, for each way to ask" {
-    rows a | pull
+    pull a
     for words in "show 2" "changes 1 2" "changes 0 1" "revision x" "time 99"; do
         code=0
         answer=$(history $words) || code=$?
@@ -212,58 +217,72 @@ newest() { history list | head -1; }
 
 @test "only the newest snapshots are kept, with the versions that they need" {
     KEEP=3
-    rows a b | pull
-    rows a=1 b | pull
-    rows a=2 b | pull
-    rows a=3 b | pull
-    rows a=3 b c | pull
+    pull a b
+    pull a=1 b
+    pull a=2 b
+    pull a=3 b
+    pull a=3 b c
     expect "list" "5 4 3" "$(echo $(history list | cut -d ' ' -f 1))"
     expect "versions" "a|3 a|4 b|1 c|5" "$(echo $(sql 'SELECT key, from_snapshot FROM history_versions ORDER BY 1, 2'))"
     keeps 3 a=2 b
     keeps 5 a=3 b c
     sound
     KEEP=1
-    pull same <rows.jsonl
+    pull_file rows.jsonl same
     expect "list" "5 r5 500 rows=3 added=1 removed=0 changed=0" "$(history list)"
     expect "versions" 3 "$(versions)"
 }
 
 @test "keep=0 records nothing, drops what is there, and no id is given again" {
     KEEP=0
-    rows a | pull same
+    rows a >rows.jsonl
+    pull_file rows.jsonl same
     expect "versions" 0 "$(versions)"
     KEEP=9
-    rows a | pull
+    pull a
     KEEP=0
-    rows b | pull same
+    rows b >rows.jsonl
+    pull_file rows.jsonl same
     expect "list" "" "$(history list)"
     expect "versions" 0 "$(versions)"
     KEEP=9
-    rows b | pull
+    pull b
     expect "list" "2 r4 400 rows=1 added=1 removed=0 changed=0" "$(history list)"
 }
 
 @test "a transaction that is rolled back leaves nothing" {
-    rows a b | pull
+    pull a b
     sql .dump >before
     expect "outcome" recorded "$(rows b=1 c | history undo r2 200 1)"
     diff before <(sql .dump)
 }
 
+@test "a write that the database refuses is told and leaves nothing" {
+    pull a b
+    sql "CREATE TRIGGER refuse BEFORE INSERT ON history_versions WHEN new.key = 'x'
+         BEGIN SELECT RAISE(ABORT, 'no more room'); END"
+    sql .dump >before
+    code=0
+    rows b=1 c x | history record r2 200 9 2>reason || code=$?
+    expect "exit code" 111 "$code"
+    expect_line "database: history_version_insert: no more room" "$(cat reason)"
+    diff before <(sql .dump)
+}
+
 @test "a hundred rows put at one place one by one use up the gaps, and all stays right" {
+    KEEP=200
     seq -f '{"id":"row %g"}' 100 >rows.0
-    pull <rows.0
+    pull_file rows.0
     for i in {1..100}; do
         sed "50a {\"id\":\"new $i\"}" rows.$((i - 1)) >rows.$i
-        pull <rows.$i
+        pull_file rows.$i
     done
-    # 100 rows, 100 new ones, and what was numbered anew: after 32 at one place, so three times.
+    # 100 rows, 100 new ones, and what was numbered anew: after 32 at one place.
     expect "moved rows" true "$([ "$(versions)" -gt 200 ] && [ "$(versions)" -lt 800 ] && echo true)"
-    KEEP=200
-    for i in {20..99}; do
+    for i in {0..100}; do
         cmp <(history show $((i + 1))) rows.$i || { echo "snapshot $((i + 1))" >&2; return 1; }
     done
-    expect "changes" "80 added" "$(history changes 20 100 | cut -f 1 | uniq -c | sed 's/^ *//')"
+    expect "changes" "81 added" "$(history changes 20 101 | cut -f 1 | uniq -c | sed 's/^ *//')"
     sound
 }
 
@@ -307,7 +326,7 @@ newest() { history list | head -1; }
 # How it is read.
 
 @test "no statement scans a table of the history, but for the current versions once a pull" {
-    rows a | pull
+    pull a
     history plans >plans
     expect "scans" $'history_current\tSCAN history_versions USING INDEX history_versions_current' \
         "$(grep 'SCAN history' plans | grep -v '^history_oldest')"

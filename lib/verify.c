@@ -1,0 +1,207 @@
+#include "verify.h"
+
+#include "json.h"
+#include "pull_private.h"
+#include "submission.h"
+#include "vote.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { ROW_MAX = 1 << 24 };
+
+static int64_t
+number(struct db *db, enum sql_id id)
+{
+    sqlite3_stmt *row = db_query(db, id, DB_NULL);
+    int64_t value = db_next(db, row, NULL) ? sqlite3_column_int64(row, 0) : 0;
+
+    db_done(row);
+    return value;
+}
+
+static const struct hub_file *
+tree_find(const struct hub_tree *tree, const char *path)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        if (strcmp(tree->files[i].path, path) == 0)
+            return &tree->files[i];
+    return NULL;
+}
+
+static int
+file_compare(const void *left, const void *right)
+{
+    return strcmp(((const struct hub_file *)left)->path, ((const struct hub_file *)right)->path);
+}
+
+/* Walks both lists in the order of their paths. */
+static long
+verify_requests(const struct pull *pull, struct hub_tree *tree, FILE *out, struct error *why)
+{
+    sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_REQUESTS, DB_NULL);
+    bool cached = db_next(pull->db, row, why);
+    long differences = 0;
+    size_t i = 0;
+
+    qsort(tree->files, tree->count, sizeof *tree->files, file_compare);
+    while (cached || i < tree->count) {
+        if (i < tree->count && !submission_path(tree->files[i].path)) {
+            i++;
+            continue;
+        }
+        int order = !cached            ? 1
+                    : i == tree->count ? -1
+                                       : strcmp(db_column_text(row, 0), tree->files[i].path);
+        if (order < 0) {
+            fprintf(out, "requests: %s is in the cache alone\n", db_column_text(row, 0));
+            differences++;
+        } else if (order > 0) {
+            fprintf(out, "requests: %s is on the Hub alone\n", tree->files[i].path);
+            differences++;
+        } else if (strcmp(db_column_text(row, 1), tree->files[i].oid) != 0) {
+            fprintf(out, "requests: %s differs: %s in the cache, %s on the Hub\n",
+                    tree->files[i].path, db_column_text(row, 1), tree->files[i].oid);
+            differences++;
+        }
+        i += order >= 0;
+        if (order <= 0)
+            cached = db_next(pull->db, row, why);
+    }
+    return why->text[0] == '\0' ? differences : -1;
+}
+
+/* A line of the votes file against the cache; *distinct counts the votes that it has. */
+static long
+verify_line(const struct pull *pull, const char *line, size_t length, FILE *out, int64_t *found)
+{
+    struct arena arena;
+    struct vote vote;
+    long differences = 0;
+
+    arena_init(&arena, 0);
+    if (length != 0 && vote_parse(&vote, line, length, &arena, NULL)) {
+        sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_VOTE, DB_TEXT(vote.model),
+                                     DB_TEXT(vote.revision), DB_TEXT(vote.username));
+        if (!db_next(pull->db, row, NULL)) {
+            fprintf(out, "votes: %s on %s at %s is on the Hub alone\n", vote.username, vote.model,
+                    vote.revision);
+            differences = 1;
+        } else if (strcmp(db_column_text(row, 0), vote.vote_type) == 0 &&
+                   strcmp(db_column_text(row, 1), vote.timestamp) == 0) {
+            ++*found;
+        }
+        db_done(row);
+    }
+    arena_free(&arena);
+    return differences;
+}
+
+static long
+verify_votes(const struct pull *pull, const struct hub_tree *tree, const char *sha, FILE *out,
+             struct error *why)
+{
+    const struct hub_file *file = tree_find(tree, VOTE_FILE);
+    struct buf content;
+    int64_t found = 0, cached = number(pull->db, SQL_VOTE_COUNT);
+    long differences = 0;
+
+    buf_init(&content, (size_t)pull->config->hub_max_mb << 20);
+    if (file != NULL &&
+        hub_download(pull->hub, pull->config->votes_repo, sha, file, &content, why) != HUB_OK) {
+        buf_free(&content);
+        return -1;
+    }
+    for (const char *line = buf_string(&content), *end = line + content.length; line < end;) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        size_t length = (size_t)((newline == NULL ? end : newline) - line);
+        differences += verify_line(pull, line, length, out, &found);
+        line += length + 1;
+    }
+    buf_free(&content);
+    if (cached > found) {
+        fprintf(out,
+                "votes: %" PRId64 " are in the cache as the Hub's that the Hub does not have so\n",
+                cached - found);
+        differences += (long)(cached - found);
+    }
+    return differences;
+}
+
+static long
+verify_contents(const struct pull *pull, const struct table *table, FILE *out)
+{
+    int64_t cached = number(pull->db, SQL_MODEL_COUNT);
+    long differences = 0;
+    struct buf raw;
+
+    buf_init(&raw, ROW_MAX);
+    for (size_t i = 0; i < table->rows; i++) {
+        sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_ENTRY, DB_INTEGER(i));
+        buf_reset(&raw);
+        table_put_row(&raw, table, i);
+        if (!db_next(pull->db, row, NULL) ||
+            strcmp(db_column_text(row, 0), buf_string(&raw)) != 0) {
+            fprintf(out, "contents: row %zu is another one in the cache\n", i);
+            differences++;
+        }
+        db_done(row);
+    }
+    buf_free(&raw);
+    if (cached > (int64_t)table->rows) {
+        fprintf(out, "contents: the cache has %" PRId64 " rows, the Hub %zu\n", cached,
+                table->rows);
+        differences++;
+    }
+    return differences;
+}
+
+static long
+verify_providers(const struct pull *pull, const struct table *table, FILE *out, struct error *why)
+{
+    json_t *names = pull_curated_set(table, pull->config->providers_repo, why), *name;
+    long differences = 0;
+    size_t index;
+
+    if (names == NULL)
+        return -1;
+    json_array_foreach(names, index, name)
+    {
+        sqlite3_stmt *row =
+            db_query(pull->db, SQL_VERIFY_PROVIDER, DB_TEXT(json_string_value(name)));
+        if (json_is_string(name) && !db_next(pull->db, row, NULL)) {
+            fprintf(out, "official-providers: %s is on the Hub alone\n", json_string_value(name));
+            differences++;
+        }
+        db_done(row);
+    }
+    json_decref(names);
+    return differences;
+}
+
+long
+verify_dataset(const struct pull *pull, enum dataset dataset, FILE *out, struct error *why)
+{
+    const char *repo = dataset_repo(pull->config, dataset);
+    char sha[SHA1_HEX];
+    struct hub_tree tree;
+    struct table table;
+    long differences = -1;
+
+    why->text[0] = '\0';
+    if (hub_revision(pull->hub, repo, sha, why) != HUB_OK)
+        return -1;
+    if (dataset == DATASET_CONTENTS || dataset == DATASET_PROVIDERS) {
+        if (!pull_table(pull, repo, sha, &table, why))
+            return -1;
+        differences = dataset == DATASET_CONTENTS ? verify_contents(pull, &table, out)
+                                                  : verify_providers(pull, &table, out, why);
+        table_free(&table);
+    } else if (hub_list(pull->hub, repo, sha, &tree, why) == HUB_OK) {
+        why->text[0] = '\0';
+        differences = dataset == DATASET_REQUESTS ? verify_requests(pull, &tree, out, why)
+                                                  : verify_votes(pull, &tree, sha, out, why);
+        hub_tree_free(&tree);
+    }
+    return differences;
+}

@@ -1,0 +1,15 @@
+-- Comparing the cache with the Hub.
+
+-- name: verify_requests
+SELECT path, oid FROM requests WHERE oid <> '' UNION ALL SELECT path, oid FROM request_skips
+ORDER BY path;
+
+-- name: verify_vote
+SELECT vote_type, timestamp FROM votes
+WHERE model = ?1 AND revision = ?2 AND username = ?3 AND pull > 0;
+
+-- name: verify_entry
+SELECT raw FROM models WHERE position = ?1;
+
+-- name: verify_provider
+SELECT 1 FROM official_providers WHERE name = ?1;
