@@ -3,6 +3,7 @@
 #include "config.h"
 #include "db.h"
 #include "file.h"
+#include "history.h"
 #include "hub.h"
 #include "json.h"
 #include "leaderboard.h"
@@ -34,6 +35,7 @@ static const char usage[] =
     "  push [votes] [requests]   write what lies in the outbox to the Hub\n"
     "  sync              push and pull everything\n"
     "  status            print what is known of each dataset, and what lies in the outbox\n"
+    "  history           list the snapshots of the contents that are kept\n"
     "  verify [DATASET…] compare the cache with the Hub; exit 1 where they differ\n"
     "  settings          print the settings in force, for a shell, without the secret ones\n"
     "\n"
@@ -41,8 +43,9 @@ static const char usage[] =
     "  --force           pull even when the Hub has nothing new\n"
     "  --accept-loss     pull even when columns, or all rows, that were there are gone\n"
     "  --retry           push: try what was parked again\n"
+    "  --once            do not try a second time what fails at first\n"
     "  --quiet           say nothing but errors; when another fetcher runs, exit 0\n"
-    "  --json            status as JSON\n"
+    "  --json            status and history as JSON\n"
     "  --help            this text and the settings\n"
     "\n"
     "Exit codes: 0 done, 1 a dataset could not be pulled (what was there stays), 2 another "
@@ -53,7 +56,7 @@ static const char usage[] =
 enum { EXIT_RUNNING = 2 };
 
 struct options {
-    bool force, accept_loss, quiet, json, retry;
+    bool force, accept_loss, quiet, json, retry, once;
     const char *command;
     bool wanted[DATASET_COUNT];
 };
@@ -96,6 +99,8 @@ options_parse(struct options *options, int argc, char **argv)
             options->accept_loss = true;
         } else if (strcmp(argument, "--retry") == 0) {
             options->retry = true;
+        } else if (strcmp(argument, "--once") == 0) {
+            options->once = true;
         } else if (strcmp(argument, "--quiet") == 0) {
             options->quiet = true;
         } else if (strcmp(argument, "--json") == 0) {
@@ -416,6 +421,53 @@ command_status(const struct options *options, struct db *db)
     return good ? 0 : fail(EXIT_SYSTEM, why.text);
 }
 
+static json_t *
+history_json(const struct history_snapshot *snapshot)
+{
+    return json_pack("{s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)snapshot->id,
+                     "revision", snapshot->revision, "pulled_at", (json_int_t)snapshot->pulled_at,
+                     "rows", (json_int_t)snapshot->rows, "added", (json_int_t)snapshot->added,
+                     "removed", (json_int_t)snapshot->removed, "changed",
+                     (json_int_t)snapshot->changed);
+}
+
+static int
+command_history(const struct options *options, struct db *db)
+{
+    struct history_snapshot page[64];
+    int64_t before = INT64_MAX;
+    struct error why;
+    struct buf text;
+    size_t count;
+    char age[32];
+
+    if (!options->json)
+        printf("%-6s %-10s %-10s %8s %8s %8s %8s\n", "id", "revision", "pulled", "rows", "added",
+               "removed", "changed");
+    do {
+        if (!history_list(db, before, page, sizeof page / sizeof page[0], &count, &why))
+            return fail(EXIT_SYSTEM, why.text);
+        for (size_t i = 0; i < count; i++) {
+            const struct history_snapshot *snapshot = &page[i];
+            before = snapshot->id;
+            if (options->json) {
+                json_t *object = history_json(snapshot);
+                buf_init(&text, 4096);
+                json_put_value(&text, object);
+                printf("%s\n", buf_string(&text));
+                buf_free(&text);
+                json_decref(object);
+            } else {
+                printf("%-6lld %-10.8s %-10s %8lld %8lld %8lld %8lld\n", (long long)snapshot->id,
+                       snapshot->revision, age_text(age, snapshot->pulled_at),
+                       (long long)snapshot->rows, (long long)snapshot->added,
+                       (long long)snapshot->removed, (long long)snapshot->changed);
+            }
+        }
+    } while (count == sizeof page / sizeof page[0]);
+    return 0;
+}
+
 /* ---- start ---- */
 
 /* Takes STATE_DIR/fetcher.lock, which is held until the process ends. Returns -1, or an exit code.
@@ -453,7 +505,9 @@ run(const struct options *options, struct config *config)
         config_print(config, stdout);
         return 0;
     }
-    if (!hub && strcmp(options->command, "status") != 0)
+    if (options->once)
+        config->hub_retries = 0;
+    if (!hub && strcmp(options->command, "status") != 0 && strcmp(options->command, "history") != 0)
         return fail(EXIT_USAGE, "there is no such command; see fetcher --help");
     if (!folder_make(config->state_dir, &why))
         return fail(EXIT_SYSTEM, why.text);
@@ -466,7 +520,9 @@ run(const struct options *options, struct config *config)
         return fail(opened == DB_ABSENT ? 1 : EXIT_SYSTEM, why.text);
     log_event(&config->log, LEVEL_DEBUG, LOG_DB, "opened",
               LOG_TEXT("sqlite", sqlite3_libversion()));
-    code = hub ? command_hub(options, config, db) : command_status(options, db);
+    code = hub                                        ? command_hub(options, config, db)
+           : strcmp(options->command, "history") == 0 ? command_history(options, db)
+                                                      : command_status(options, db);
     db_close(db);
     return code;
 }

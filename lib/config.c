@@ -62,6 +62,10 @@ static const struct setting settings[] = {
       "how often a passing failure of the Hub is tried again" },
     { "HUB_MAX_MB", NUMBER, AT(hub_max_mb), "256", 1, 4096, NULL,
       "largest file that is taken from the Hub, in MiB" },
+    { "HISTORY_SNAPSHOTS", NUMBER, AT(history), "365", 0, 100000, NULL,
+      "how many past snapshots of the contents are kept, as differences" },
+    { "HISTORY_DAYS", NUMBER, AT(history_days), "730", 0, 36500, NULL,
+      "how many days the state changes of requests are kept" },
     { "LOG_FORMAT", CHOICE, AT(log.json), "console", 0, 0, formats, "console or json" },
 };
 

@@ -42,6 +42,8 @@ struct config {
     long hub_retries;     /* HUB_RETRIES, how often a passing failure is tried again */
     long hub_max_mb;      /* HUB_MAX_MB, the largest file taken from the Hub, in 2^20 bytes */
     struct log log;       /* LOG_LEVEL, LOG_LEVEL_<COMPONENT>, LOG_FORMAT; fd is standard error */
+    long history;         /* HISTORY_SNAPSHOTS, how many past snapshots are kept */
+    long history_days;    /* HISTORY_DAYS, how long state changes of requests are kept */
 };
 
 /* Reads the settings. `secrets` says whether HF_TOKEN is wanted: a program that does not speak to

@@ -1,10 +1,12 @@
 #include "pull_private.h"
 
+#include "history.h"
 #include "json.h"
 #include "snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { BODY_BYTES_MAX = 1 << 30 };
 
@@ -218,6 +220,33 @@ insert_rows(const struct pull *pull, const struct view *view, bodies all, size_t
     return good;
 }
 
+/* Keeps what this pull saw, as the difference from what the one before saw. */
+static bool
+record_history(const struct pull *pull, const struct view *view, bodies all, size_t rows,
+               const char *sha, struct error *why)
+{
+    struct history_row *history = mem_zero(rows, sizeof *history);
+    struct arena arena;
+    struct buf id;
+
+    arena_init(&arena, 0);
+    buf_init(&id, 1 << 20);
+    for (size_t row = 0; row < rows; row++) {
+        const struct db_value raw =
+            rendered_row(&all[BODY_LEADERBOARD][PROFILE_DOCUMENTED], PROFILE_DOCUMENTED, row);
+        buf_reset(&id);
+        view_put_id(&id, view, row, PROFILE_DOCUMENTED);
+        history[row] = (struct history_row){ arena_copy(&arena, buf_string(&id), id.length),
+                                             id.length, raw.bytes, raw.length };
+    }
+    enum history_result result =
+        history_record(pull->db, history, rows, sha, time(NULL), pull->config->history, why);
+    buf_free(&id);
+    arena_free(&arena);
+    free(history);
+    return result != HISTORY_FAILED;
+}
+
 /* Renders, publishes and replaces. */
 static bool
 contents_replace(const struct pull *pull, const struct view *view, size_t rows, const char *sha,
@@ -243,6 +272,7 @@ contents_replace(const struct pull *pull, const struct view *view, size_t rows, 
     good = good && db_begin(pull->db, why) == DB_OK;
     if (good) {
         good = insert_rows(pull, view, all, rows, why) &&
+               record_history(pull, view, all, rows, sha, why) &&
                snapshot_record(&snapshots, pull->db, pull->config->state_dir, why);
         good = pull_finish(pull, DATASET_CONTENTS, sha, fingerprint, rows, good, why);
     }

@@ -283,6 +283,8 @@ apply(struct work *work, const char *sha, struct error *why)
     for (size_t i = 0; good && i < work->wanted_count; i++)
         good = apply_file(work, work->wanted[i], &content, why);
     good = good && apply_deletions(work, &deleted, why) &&
+           db_run(db, SQL_REQUEST_STATES_TRIM, why,
+                  DB_INTEGER(time(NULL) - work->pull->config->history_days * 86400)) &&
            db_run(db, SQL_REQUEST_UNSTAGE, why, DB_NULL);
     buf_free(&content);
     size_t rows = count(db, SQL_REQUEST_COUNT), skipped = count(db, SQL_REQUEST_SKIPPED);

@@ -35,6 +35,9 @@ SELECT status, count(*) FROM requests GROUP BY status ORDER BY status;
 -- name: request_state
 INSERT INTO request_states (path, seen_at, status) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING;
 
+-- name: request_states_trim
+DELETE FROM request_states WHERE seen_at < ?1;
+
 -- name: request_skip
 INSERT INTO request_skips (path, oid, reason) VALUES (?1, ?2, ?3)
 ON CONFLICT (path) DO UPDATE SET oid = ?2, reason = ?3;

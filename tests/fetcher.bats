@@ -360,6 +360,35 @@ refused() {
         "$(jq -c '.datasets[] | select(.dataset == "contents") | [.repo, .revision, .rows, .error]' <<<"$said")"
 }
 
+@test "what each pull of contents saw is kept: every score, old and new, and each snapshot as it was" {
+    fetch pull
+    { sample_row acme/one '."Average ⬆️" = 21.5'; sample_row acme/three; } | put_rows
+    fetch pull
+    { sample_row acme/three; sample_row acme/one '."Average ⬆️" = 21.5'; } | put_rows
+    fetch pull
+    fetch pull --force contents
+    fetch history --json
+    expect "snapshots" '[[3,2,0,0,0],[2,2,1,1,1],[1,2,2,0,0]]' \
+        "$(jq -sc 'map([.id, .rows, .added, .removed, .changed])' <<<"$said")"
+    local then
+    then=$("$PROGRAM_DIR/tests/history" "$STATE_DIR/cache.db" show 1)
+    expect "the first" "$(sample_row acme/one; sample_row acme/two)" "$then"
+    said=$("$PROGRAM_DIR/tests/history" "$STATE_DIR/cache.db" changes 1 2)
+    expect_line '"Average ⬆️":20.5' "$said"
+    expect_line '"Average ⬆️":21.5' "$said"
+    HISTORY_SNAPSHOTS=1 fetch pull --force contents
+    fetch history
+    expect "lines" 2 "$(wc -l <<<"$said")"
+}
+
+@test "--once tries nothing a second time" {
+    export HUB_RETRIES=3
+    fault "GET */revision/* status 503 header:Retry-After=0"
+    fetch --once pull contents
+    expect "exit code" 1 "$code"
+    expect "requests" 1 "$(wc -l <"$STATE_DIR/proxy.log")"
+}
+
 @test "without a database, status says that there is none yet" {
     fetch status
     expect "exit code" 1 "$code"
@@ -420,7 +449,7 @@ END
 @test "--help names the commands, the exit codes and every setting" {
     fetch --help
     expect "exit code" 0 "$code"
-    for word in pull sync status settings --force --accept-loss --quiet --json HF_TOKEN STATE_DIR CORS_ORIGINS; do
+    for word in pull push sync status history verify settings --force --retry --once --accept-loss --quiet --json HF_TOKEN STATE_DIR CORS_ORIGINS; do
         expect_line "$word" "$said"
     done
 }

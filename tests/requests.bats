@@ -53,6 +53,10 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
     hubctl rm datasets/acme/requests acme/two_eval_request_False_bfloat16_Original.json >/dev/null
     fetch
     expect "states" " FINISHED PENDING RUNNING" "$(query "SELECT status FROM request_states WHERE path LIKE 'acme/two%' ORDER BY status" | paste -sd ' ')"
+    sqlite3 "$STATE_DIR/cache.db" "UPDATE request_states SET seen_at = seen_at - 31 * 86400"
+    put_request acme/one '.status = "RUNNING"'
+    HISTORY_DAYS=30 fetch
+    expect "states that are kept" "RUNNING" "$(query "SELECT status FROM request_states")"
 }
 
 @test "a file that is no valid request is skipped, named with its reason, and not taken again" {
