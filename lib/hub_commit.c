@@ -42,6 +42,7 @@ post(const struct writing *writing, struct transfer *transfer, json_t **answer)
     }
     if (result != HUB_OK && writing->why != NULL)
         *writing->why = transfer->why;
+    transfer->out = NULL;
     buf_free(&out);
     return result;
 }

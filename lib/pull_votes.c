@@ -110,11 +110,10 @@ pull_votes(const struct pull *pull, const char *sha, struct error *why)
         if (strcmp(tree.files[i].path, VOTE_FILE) == 0)
             file = &tree.files[i];
     buf_init(&content, (size_t)pull->config->hub_max_mb << 20);
-    if (file == NULL && number(pull->db, SQL_VOTE_COUNT) == 0)
-        good = apply(pull, &content, sha, why); /* nobody has voted yet */
-    else if (file == NULL)
+    if (file == NULL && number(pull->db, SQL_VOTE_COUNT) != 0)
         error_set(why, "dataset %s has no file " VOTE_FILE ": what was there stays", repo);
-    else if (hub_download(pull->hub, repo, sha, file, &content, why) == HUB_OK)
+    else if (file == NULL || /* nobody has voted yet */
+             hub_download(pull->hub, repo, sha, file, &content, why) == HUB_OK)
         good = apply(pull, &content, sha, why);
     buf_free(&content);
     hub_tree_free(&tree);
