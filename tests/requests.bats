@@ -153,3 +153,14 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
     expect "exit code" 0 "$code"
     expect "rows" 0 "$(query 'SELECT count(*) FROM requests')"
 }
+
+@test "on a terminal a line tells files, rate and time left; elsewhere there is none" {
+    for i in $(seq 40); do sample_request "acme/m$i" >"$STATE_DIR/r.json"; mkdir -p "$STATE_DIR/more/datasets/acme/requests/acme"
+        cp "$STATE_DIR/r.json" "$STATE_DIR/more/datasets/acme/requests/acme/m${i}_eval_request_False_bfloat16_Original.json"; done
+    hubctl import "$STATE_DIR/more" >/dev/null
+    said=$(script -qec "$PROGRAM_DIR/fetcher pull requests" /dev/null </dev/null)
+    grep -qE '40 of 40 files, [0-9]+/s, 0 s left' <<<"$said"
+    fetch --force
+    ! grep -q 'files,' <<<"$said"
+    ! grep -q $'\r' <<<"$said"
+}
