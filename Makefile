@@ -4,6 +4,7 @@
 # build/NAME.fcgi, cron/NAME.c becomes build/NAME, tests/*/NAME.c becomes build/tests/NAME.
 
 BUILD   ?= build
+PREFIX  ?= /usr/local
 ifeq ($(origin CC),default)
 CC       = gcc
 endif
@@ -27,7 +28,7 @@ TOOLS    = $(patsubst %.c,$(BUILD)/%,$(notdir $(wildcard cron/*.c tools/*.c)))
 TESTBIN  = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c))
 SOURCES  = $(wildcard lib/*.[ch] cgi-bin/*.c cron/*.c tools/*.c tests/*/*.[ch])
 
-.PHONY: all help programs run test san fuzz bench check format clean
+.PHONY: all help programs run test san fuzz bench check format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -38,7 +39,7 @@ all: ## build everything into build/, installing what is missing
 programs: $(FCGI) $(TOOLS) $(TESTBIN)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 $(BUILD)/gen/sql.h $(BUILD)/gen/sql.c &: sql/embed.awk $(wildcard sql/*.sql)
 	@mkdir -p $(BUILD)/gen
@@ -102,6 +103,12 @@ check: ## clang-format, clang-tidy, cppcheck, the house rules and both compilers
 
 format: ## lay the sources out with clang-format
 	clang-format -i $(SOURCES)
+
+install: programs ## install under PREFIX=/usr/local, see tools/install.sh --help (DESTDIR= as usual)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' tools/install.sh install $(BUILD)
+
+uninstall: ## remove what install put there; settings and state stay
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' tools/install.sh uninstall
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

@@ -518,7 +518,7 @@ in_production(void)
     struct config config;
     struct error why;
 
-    if (!config_load(&config, false, &why))
+    if (!config_load(&config, 0, &why))
         return false;
     bool production = config.production;
     config_free(&config);
@@ -581,7 +581,7 @@ main(int argc, char **argv)
     }
     if (hub.part_bytes == 0)
         hub.part_bytes = PART_BYTES;
-    if (!app_start(&config, "hub", about, false, argc, argv, &code))
+    if (!app_start(&config, "hub", about, 0, argc, argv, &code))
         return code;
     buf_init(&initial, 4096);
     buf_format(&initial, "%s/hub.db", config.state_dir);

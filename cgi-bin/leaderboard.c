@@ -207,7 +207,7 @@ main(int argc, char **argv)
     int code;
 
     if (!app_start(&config, "leaderboard",
-                   "answers GET /api/leaderboard and /api/leaderboard/formatted", false, argc, argv,
+                   "answers GET /api/leaderboard and /api/leaderboard/formatted", 0, argc, argv,
                    &code))
         return code;
     board.config = &config;

@@ -539,7 +539,7 @@ main(int argc, char **argv)
         return code;
     umask(0027);
     signal(SIGPIPE, SIG_IGN);
-    if (!config_load(&config, true, &why))
+    if (!config_load(&config, SECRET_HF_TOKEN, &why))
         return fail(EXIT_USAGE, why.text);
     if (options.quiet)
         for (int i = 0; i < LOG_COMPONENTS; i++)

@@ -18,7 +18,7 @@ struct setting {
     enum kind kind;
     size_t offset;              /* of the member in struct config */
     const char *initial;        /* the default, as it would be written in the environment */
-    long min, max;              /* NUMBER */
+    long min, max;              /* NUMBER; SECRET: min is its SECRET_ bit */
     const char *const *choices; /* CHOICE: NULL-terminated; the member gets the index */
     const char *help;
 };
@@ -33,8 +33,10 @@ static const struct setting settings[] = {
     { "ENVIRONMENT", CHOICE, AT(production), "development", 0, 0, environments,
       "development or production (the local Hub refuses to run there)" },
     { "HF_ENDPOINT", URL, AT(hf_endpoint), "https://huggingface.co", 0, 0, NULL, "the Hub" },
-    { "HF_TOKEN", SECRET, AT(hf_token), "", 0, 0, NULL,
+    { "HF_TOKEN", SECRET, AT(hf_token), "", SECRET_HF_TOKEN, 0, NULL,
       "the server's own token for the Hub; only the fetcher reads it" },
+    { "HUB_WEBHOOK_SECRET", SECRET, AT(webhook_secret), "", SECRET_HUB_WEBHOOK, 0, NULL,
+      "what the Hub's webhooks must carry to start a sync; without it there is no webhook" },
     { "HF_ORGANIZATION", TEXT, AT(organization), "open-llm-leaderboard", 0, 0, NULL,
       "who owns the datasets" },
     { "CONTENTS_REPO", REPO, AT(contents_repo), "contents", 0, 0, NULL,
@@ -323,7 +325,7 @@ bad:
 }
 
 bool
-config_load(struct config *config, bool secrets, struct error *why)
+config_load(struct config *config, unsigned secrets, struct error *why)
 {
     struct variables variables = { 0 };
     bool good;
@@ -332,7 +334,7 @@ config_load(struct config *config, bool secrets, struct error *why)
     good = variables_read(&variables, why) && levels_read(config, &variables, why);
     for (size_t i = 0; good && i < SETTINGS; i++) {
         const char *value = variables_get(&variables, settings[i].name);
-        if (settings[i].kind == SECRET && !secrets)
+        if (settings[i].kind == SECRET && ((unsigned)settings[i].min & secrets) == 0)
             value = NULL;
         good = setting_read(config, &settings[i], value == NULL ? settings[i].initial : value, why);
     }

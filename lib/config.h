@@ -20,11 +20,15 @@ enum {
     EXIT_SYSTEM = 111, /* the machine refused something (files, sockets, memory) */
 };
 
+/* The secret settings, as bits. */
+enum { SECRET_HF_TOKEN = 1, SECRET_HUB_WEBHOOK = 2 };
+
 enum profile { PROFILE_DOCUMENTED, PROFILE_SPACE, PROFILE_COUNT };
 
 struct config {
     bool production;      /* ENVIRONMENT=production */
     char *hf_token;       /* HF_TOKEN, NULL when not set or not asked for */
+    char *webhook_secret; /* HUB_WEBHOOK_SECRET, likewise */
     char *hf_endpoint;    /* without a trailing slash */
     char *organization;   /* HF_ORGANIZATION */
     char *contents_repo;  /* CONTENTS_REPO, default {HF_ORGANIZATION}/contents */
@@ -46,10 +50,10 @@ struct config {
     long history_days;    /* HISTORY_DAYS, how long state changes of requests are kept */
 };
 
-/* Reads the settings. `secrets` says whether HF_TOKEN is wanted: a program that does not speak to
- * the Hub does not hold it. Returns false with `why` naming the setting. The caller owns the
- * result: config_free(). */
-bool config_load(struct config *config, bool secrets, struct error *why)
+/* Reads the settings. `secrets` are the SECRET_ bits that are wanted: a program does not hold what
+ * it has no use for. Returns false with `why` naming the setting. The caller owns the result:
+ * config_free(). */
+bool config_load(struct config *config, unsigned secrets, struct error *why)
     __attribute__((warn_unused_result));
 
 void config_free(struct config *config);

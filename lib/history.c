@@ -163,7 +163,8 @@ settle(struct work *work, size_t first, size_t last, int64_t next_occurrence)
     work->left_count = 0;
 }
 
-/* The current versions, one after the other by key and occurrence. */
+/* The current versions, one after the other by key and, so that rows which are the same in every
+ * byte find theirs, by place. */
 struct cursor {
     sqlite3_stmt *statement;
     bool more; /* there is one */
@@ -198,7 +199,8 @@ match_key(struct work *work, size_t first, struct cursor *cursor, struct error *
         last++;
     while (cursor->more && compare_keys(&cursor->row, row) == 0) {
         struct entry *entry = find_same(work, first, last, &cursor->row);
-        next_occurrence = cursor->entry.occurrence + 1;
+        if (next_occurrence <= cursor->entry.occurrence)
+            next_occurrence = cursor->entry.occurrence + 1;
         if (entry == NULL) {
             leave(work, cursor->entry);
         } else {
@@ -463,35 +465,141 @@ history_rebuild(struct db *db, int64_t id, history_put_row *put, void *context, 
     return failed(&failure, why) ? HISTORY_UNREADABLE : HISTORY_FOUND;
 }
 
+/* The versions of one key that one of two snapshots holds and the other does not. */
+struct sides {
+    struct arena arena; /* holds the texts */
+    struct side {
+        struct history_row row;
+        int64_t occurrence;
+        bool shared; /* the other snapshot has a row of this text too */
+    } * side;        /* those of the earlier snapshot, then the later's, each in their order */
+    size_t count, capacity;
+    size_t begun; /* how many are the earlier's */
+};
+
+static void
+add_side(struct sides *sides, sqlite3_stmt *version)
+{
+    struct side side = { .occurrence = sqlite3_column_int64(version, 1) };
+    const char *key = column(version, 0, &side.row.key_length);
+    const char *raw = column(version, 3, &side.row.raw_length);
+
+    if (sides->count == sides->capacity) {
+        sides->capacity = sides->capacity * 2 + 8;
+        sides->side = mem_resize(sides->side, sides->capacity, sizeof *sides->side);
+    }
+    side.row.key = sides->count != 0 ? sides->side[0].row.key
+                                     : arena_copy(&sides->arena, key, side.row.key_length);
+    side.row.raw = arena_copy(&sides->arena, raw, side.row.raw_length);
+    sides->begun += sqlite3_column_int(version, 2) == 0;
+    sides->side[sides->count++] = side;
+}
+
+/* Whether the current version is of another key than those that were added. */
+static bool
+next_key(const struct sides *sides, sqlite3_stmt *version)
+{
+    struct history_row row = { 0 };
+
+    row.key = column(version, 0, &row.key_length);
+    return sides->count != 0 && compare_keys(&row, &sides->side[0].row) != 0;
+}
+
+static int
+compare_sides(const void *a, const void *b)
+{
+    const struct side *x = *(struct side *const *)a, *y = *(struct side *const *)b;
+    int order = compare_raws(&x->row, &y->row);
+
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* Marks what both snapshots hold: entries that share a key may have swapped their texts. */
+static void
+find_shared(struct sides *sides)
+{
+    struct side **sorted = mem_zero(sides->count, sizeof *sorted);
+    size_t old = 0, new = sides->begun;
+
+    for (size_t i = 0; i < sides->count; i++)
+        sorted[i] = &sides->side[i];
+    qsort(sorted, new, sizeof *sorted, compare_sides);
+    qsort(sorted + new, sides->count - new, sizeof *sorted, compare_sides);
+    while (old < sides->begun && new < sides->count) {
+        int order = compare_raws(&sorted[old]->row, &sorted[new]->row);
+        if (order == 0)
+            sorted[old]->shared = sorted[new]->shared = true;
+        old += order <= 0;
+        new += order >= 0;
+    }
+    free(sorted);
+}
+
+/* Gives the changes of one key, and forgets it. False when `put` ended it. */
+static bool
+put_sides(struct sides *sides, history_put_change *put, void *context)
+{
+    size_t old = 0, new = sides->begun;
+    bool more = true;
+
+    find_shared(sides);
+    while (more) {
+        while (old < sides->begun && sides->side[old].shared)
+            old++;
+        while (new < sides->count && sides->side[new].shared)
+            new ++;
+        struct history_change change = { .kind = HISTORY_CHANGED };
+        const struct side *before = old < sides->begun ? &sides->side[old++] : NULL;
+        const struct side *after = new < sides->count ? &sides->side[new ++] : NULL;
+        const struct side *known = after != NULL ? after : before;
+        if (known == NULL)
+            break;
+        change.occurrence = known->occurrence;
+        change.before = change.after =
+            (struct history_row){ .key = known->row.key, .key_length = known->row.key_length };
+        if (before != NULL)
+            change.before = before->row;
+        else
+            change.kind = HISTORY_ADDED;
+        if (after != NULL)
+            change.after = after->row;
+        else
+            change.kind = HISTORY_REMOVED;
+        more = put(context, &change);
+    }
+    arena_free(&sides->arena);
+    sides->count = sides->begun = 0;
+    return more;
+}
+
 enum history_lookup
 history_changes(struct db *db, int64_t from, int64_t to, history_put_change *put, void *context,
                 struct error *why)
 {
     struct history_snapshot snapshot;
     struct error failure;
+    struct sides sides = { 0 };
     enum history_lookup found = history_find(db, from, &snapshot, why);
+    bool more = true;
 
     if (found == HISTORY_FOUND)
         found = history_find(db, to, &snapshot, why);
     if (found != HISTORY_FOUND)
         return found;
-    sqlite3_stmt *pair = db_query(db, SQL_HISTORY_CHANGES, DB_INTEGER(from), DB_INTEGER(to));
-    while (db_next(db, pair, &failure)) {
-        struct history_change change = { .occurrence = sqlite3_column_int64(pair, 1) };
-        struct history_row *before = &change.before, *after = &change.after;
-        before->key = after->key = column(pair, 0, &before->key_length);
-        after->key_length = before->key_length;
-        before->raw = column(pair, 2, &before->raw_length);
-        after->raw = column(pair, 3, &after->raw_length);
-        change.kind = before->raw == NULL  ? HISTORY_ADDED
-                      : after->raw == NULL ? HISTORY_REMOVED
-                                           : HISTORY_CHANGED;
-        if (change.kind == HISTORY_CHANGED && compare_raws(before, after) == 0)
-            continue;
-        if (!put(context, &change)) {
-            db_done(pair);
-            return HISTORY_FOUND;
-        }
+    arena_init(&sides.arena, 0);
+    sqlite3_stmt *version = db_query(db, SQL_HISTORY_CHANGES, DB_INTEGER(from), DB_INTEGER(to));
+    while (more && db_next(db, version, &failure)) {
+        if (next_key(&sides, version))
+            more = put_sides(&sides, put, context);
+        add_side(&sides, version);
     }
-    return failed(&failure, why) ? HISTORY_UNREADABLE : HISTORY_FOUND;
+    if (!more)
+        db_done(version);
+    else if (failed(&failure, why))
+        found = HISTORY_UNREADABLE;
+    else
+        put_sides(&sides, put, context);
+    arena_free(&sides.arena);
+    free(sides.side);
+    return found;
 }

@@ -8,9 +8,9 @@
  * between its neighbours', and a row that stands where it stood, relative to the others, is not
  * written again. When a gap is used up, all rows are numbered anew.
  *
- * An entry is a key and an occurrence: 0 unless rows share a key. Rows of one key are told apart by
- * their text first and by their order after that, so that the removal of one is no change of the
- * others.
+ * An entry is a key and an occurrence: 0 unless rows share or shared a key. Rows of one key are
+ * told apart by their text first and by their order after that, so that the removal of one is no
+ * change of the others.
  *
  * Several reads that must agree belong between db_snapshot_begin() and db_snapshot_end(): between
  * two of them a writer may drop old snapshots. */
@@ -86,7 +86,7 @@ enum history_lookup history_rebuild(struct db *db, int64_t id, history_put_row *
 
 struct history_change {
     enum { HISTORY_ADDED, HISTORY_REMOVED, HISTORY_CHANGED } kind;
-    int64_t occurrence;
+    int64_t occurrence;        /* the later snapshot's; when the entry was removed, the earlier's */
     struct history_row before; /* .raw is NULL when the entry was added */
     struct history_row after;  /* .raw is NULL when it was removed; .key is there in both */
 };
@@ -96,7 +96,9 @@ typedef bool history_put_change(void *context, const struct history_change *chan
 
 /* Gives what differs in the later snapshot `to` from `from`, ordered by key: one change an entry,
  * however many snapshots lie between, and none for what came and went again or for a row that
- * merely moved. HISTORY_FOUND also when `put` ended it or nothing differs. */
+ * merely moved. Rows of one key that differ are paired by their order, so that the changes follow
+ * from what the two snapshots hold alone. HISTORY_FOUND also when `put` ended it or nothing
+ * differs. */
 enum history_lookup history_changes(struct db *db, int64_t from, int64_t to,
                                     history_put_change *put, void *context, struct error *why)
     __attribute__((warn_unused_result));

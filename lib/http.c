@@ -421,7 +421,7 @@ app_serve(const struct app *app, FCGX_Request *fcgi)
 }
 
 bool
-app_start(struct config *config, const char *name, const char *about, bool secrets, int argc,
+app_start(struct config *config, const char *name, const char *about, unsigned secrets, int argc,
           char **argv, int *code)
 {
     struct error why;

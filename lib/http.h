@@ -85,8 +85,8 @@ struct app {
 /* The beginning of every FastCGI program's main(): answers --help with `about` and the settings,
  * reads the settings (`secrets` as in config_load), and opens STATE_DIR/log/NAME.log for the log.
  * Returns true when the program may go on (and owns the config), else *code is its exit code. */
-bool app_start(struct config *config, const char *name, const char *about, bool secrets, int argc,
-               char **argv, int *code) __attribute__((warn_unused_result));
+bool app_start(struct config *config, const char *name, const char *about, unsigned secrets,
+               int argc, char **argv, int *code) __attribute__((warn_unused_result));
 
 /* Serves until SIGTERM or SIGINT. Returns an exit code. */
 int app_run(const struct app *app);

@@ -32,7 +32,7 @@ CREATE UNIQUE INDEX history_versions_current ON history_versions (key, occurrenc
 
 -- name: history_current
 SELECT id, occurrence, place, key, raw FROM history_versions INDEXED BY history_versions_current
-WHERE to_snapshot IS NULL ORDER BY key, occurrence;
+WHERE to_snapshot IS NULL ORDER BY key, place;
 
 -- name: history_snapshot_insert
 INSERT INTO history_snapshots (revision, pulled_at, rows, added, removed, changed)
@@ -84,16 +84,13 @@ SELECT place, key, raw FROM history_versions WHERE to_snapshot > ?1 AND +from_sn
 ORDER BY place;
 
 -- name: history_changes
--- Of each entry the version that ended between the two snapshots and the one that began there; the
--- texts are read after the sort, so that it holds only keys.
-SELECT key, occurrence,
-       (SELECT v.raw FROM history_versions v WHERE v.id = pair.old_id),
-       (SELECT v.raw FROM history_versions v WHERE v.id = pair.new_id)
-FROM (SELECT key, occurrence, max(old_id) AS old_id, max(new_id) AS new_id
-      FROM (SELECT key, occurrence, id AS old_id, NULL AS new_id FROM history_versions
-            WHERE to_snapshot > ?1 AND to_snapshot <= ?2 AND +from_snapshot <= ?1
-            UNION ALL
-            SELECT key, occurrence, NULL, id FROM history_versions
-            WHERE from_snapshot > ?1 AND from_snapshot <= ?2
-              AND (+to_snapshot IS NULL OR +to_snapshot > ?2))
-      GROUP BY key, occurrence ORDER BY key, occurrence) pair;
+-- The versions of the one snapshot that ended before the other, and those of the other that began
+-- after the one; the texts are read after the sort, so that it holds only keys.
+SELECT key, occurrence, began, (SELECT v.raw FROM history_versions v WHERE v.id = version.id)
+FROM (SELECT key, occurrence, place, id, 0 AS began FROM history_versions
+      WHERE to_snapshot > ?1 AND to_snapshot <= ?2 AND +from_snapshot <= ?1
+      UNION ALL
+      SELECT key, occurrence, place, id, 1 FROM history_versions
+      WHERE from_snapshot > ?1 AND from_snapshot <= ?2
+        AND (+to_snapshot IS NULL OR +to_snapshot > ?2)
+      ORDER BY key, began, place) version;

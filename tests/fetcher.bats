@@ -116,7 +116,7 @@ refused() {
     fetch pull
     export HF_TOKEN=hf_stolen_1234
     refused "HF_TOKEN is not valid"
-    ! grep -rq hf_stolen_1234 "$STATE_DIR/said" "$STATE_DIR/log" "$STATE_DIR/cache.db" "$STATE_DIR/cache.db-wal"
+    no grep -rq hf_stolen_1234 "$STATE_DIR/said" "$STATE_DIR/log" "$STATE_DIR/cache.db" "$STATE_DIR/cache.db-wal"
 }
 
 @test "403, 429 and 5xx say what to do" {
@@ -231,8 +231,8 @@ refused() {
     # The parquet file is LFS: the Hub sends the fetcher to another host, which refuses the header.
     [ "$(grep -c 'auth=yes' "$STATE_DIR/proxy.log")" -gt 3 ]
     grep '/cdn/' "$STATE_DIR/proxy.log" | grep -q 'auth=no'
-    ! grep '/cdn/' "$STATE_DIR/proxy.log" | grep -q 'auth=yes'
-    ! grep -rq hf_local_server "$STATE_DIR/said" "$STATE_DIR/log" "$STATE_DIR/cache.db" "$STATE_DIR/cache.db-wal"
+    no grep -q '/cdn/.*auth=yes' "$STATE_DIR/proxy.log"
+    no grep -rq hf_local_server "$STATE_DIR/said" "$STATE_DIR/log" "$STATE_DIR/cache.db" "$STATE_DIR/cache.db-wal"
 }
 
 @test "a file that is no parquet, is cut, or has no rows" {
@@ -427,7 +427,7 @@ END
     expect_line "CONTENTS_REPO='filed/contents'" "$said"
     expect_line "CACHE_TTL='17'" "$said"
     expect_line "LOG_FORMAT='json'" "$said"
-    ! grep -q hf_secret <<<"$said"
+    no grep -q hf_secret <<<"$said"
     HF_ORGANIZATION=environment fetch settings
     expect_line "HF_ORGANIZATION='environment'" "$said"
     echo 'NO VALUE' >"$ENV_FILE"

@@ -96,6 +96,9 @@ get() {
     [ -e "$body" ] || : >"$body"
 }
 
+# no COMMAND…: succeeds when the command fails. (A bare `! command` never fails a bats test.)
+no() { ! "$@"; }
+
 # header NAME: the value of a header of the last answer.
 header() { sed -n "s/^$1: \(.*\)\r\$/\1/Ip" "$headers"; }
 

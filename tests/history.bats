@@ -175,6 +175,14 @@ newest() { history list | head -1; }
     sound
 }
 
+@test "rows of one key that changed places and became the same are the same when pulled again" {
+    pull a=1 a=2
+    pull a=2 a=1
+    pull a=2 a=2
+    pull_file rows.jsonl same
+    sound
+}
+
 # Changes over several snapshots.
 
 @test "changes over several snapshots are those between the two that are asked for" {
@@ -188,6 +196,20 @@ newest() { history list | head -1; }
     expect "1 to 5" $'removed\ta\t0\t{"id":"a","score":0}\t-\nchanged\tb\t0\t{"id":"b","score":1}\t{"id":"b","score":4}\nadded\tf\t0\t-\t{"id":"f","score":0}' \
         "$(history changes 1 5)"
     expect "3 to 3" "" "$(history changes 3 3)"
+    sound
+}
+
+@test "rows of one key that are as they were are no change, whatever lies between" {
+    pull a=1 a=2
+    pull a=2                   # one goes, and comes back under another number
+    pull a=1 a=2
+    expect "gone and back" "" "$(history changes 1 3)"
+    pull a=2 a=5
+    pull a=1 a=5
+    pull a=1 a=2
+    expect "texts swapped" "" "$(history changes 3 6)"
+    pull a=2 a=3
+    expect "1 to 7" $'changed\ta\t1\t{"id":"a","score":1}\t{"id":"a","score":3}' "$(history changes 1 7)"
     sound
 }
 

@@ -242,7 +242,7 @@ waiting() { fetcher status --json | jq -c '[.outbox[] | [.waiting, .parked]]'; }
     fetch push
     expect "exit code" 0 "$code"
     expect_line "objects/batch" "$(cat "$STATE_DIR/proxy.log")"
-    ! grep -q 'PUT .*auth=yes' "$STATE_DIR/proxy.log"
+    no grep -q 'PUT .*auth=yes' "$STATE_DIR/proxy.log"
     expect "lines" 75001 "$(remote | wc -l)"
     expect "last" carol "$(remote | tail -n 1 | jq -r .username)"
     fetch verify votes

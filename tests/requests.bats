@@ -161,6 +161,6 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
     said=$(script -qec "$PROGRAM_DIR/fetcher pull requests" /dev/null </dev/null)
     grep -qE '40 of 40 files, [0-9]+/s, 0 s left' <<<"$said"
     fetch --force
-    ! grep -q 'files,' <<<"$said"
-    ! grep -q $'\r' <<<"$said"
+    no grep -q 'files,' <<<"$said"
+    no grep -q $'\r' <<<"$said"
 }

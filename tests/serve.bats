@@ -42,7 +42,7 @@ nothing_left() { ! pgrep -f "$1/run" && ! grep -lzs "^STATE_DIR=$1\$" /proc/[0-9
     expect_line "127.0.0.1:$HUB_PORT" "$(ss -ltn)"
     # The programs that serve do not hold the token.
     for pid in $(pgrep -f "$PROGRAM_DIR/leaderboard.fcgi"); do
-        ! tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^HF_TOKEN='
+        no grep -qz '^HF_TOKEN=' "/proc/$pid/environ"
     done
     kill "$make"
     await "the end of all processes" nothing_left "$STATE_DIR"

@@ -431,7 +431,7 @@ database_path(const char *given, struct arena *arena, struct error *why)
 
     if (path != NULL && path[0] != '\0')
         return path;
-    if (!config_load(&config, false, why))
+    if (!config_load(&config, 0, why))
         return NULL;
     path = folder_make(config.state_dir, why) ? arena_format(arena, "%s/hub.db", config.state_dir)
                                               : NULL;

@@ -5,7 +5,8 @@
 #
 # Settings come from the environment and .env (see `fetcher --help`). Where HF_ENDPOINT is set in
 # neither, a local Hub with generated sample data is started on HUB_PORT (default: PORT + 1).
-# SYNC_INTERVAL (default 60) is how many seconds lie between two syncs.
+# SYNC_INTERVAL (default 60) is how many seconds lie between two syncs; a webhook of the Hub starts one
+# at once.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,6 +14,12 @@ PROGRAM_DIR=$(cd "${1:-$here/build}" && pwd)
 LEADERBOARD_CONFIG=${LEADERBOARD_CONFIG:-$here/leaderboards/open-llm.json}
 export PROGRAM_DIR LEADERBOARD_CONFIG
 PATH=$PATH:/usr/sbin
+
+# lighttpd starts the programs in their own folder: they need the whole path.
+if [ -e "${ENV_FILE:-.env}" ]; then
+    ENV_FILE=$(realpath "${ENV_FILE:-.env}")
+    export ENV_FILE
+fi
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -92,6 +99,7 @@ until curl -s -o /dev/null "http://$address:$PORT/api/leaderboard?limit=1"; do
     sleep 0.05
 done
 
+rm -f "$STATE_DIR/sync-requested"
 "$PROGRAM_DIR/fetcher" sync || say "serve: the first sync failed; trying again every ${SYNC_INTERVAL:-60} s"
 
 cat <<TEXT
@@ -104,11 +112,17 @@ TEXT
 [ $hub = no ] || printf 'The local Hub (sample data, development only): %s\n' "$HF_ENDPOINT"
 printf 'State and logs: %s\nStop with Ctrl-C.\n' "$STATE_DIR"
 
+halves=0
 while kill -0 "$server" 2>/dev/null; do
-    sleep "${SYNC_INTERVAL:-60}" &
+    sleep 0.5 &
     nap=$!
     wait "$nap" || true
+    halves=$((halves + 1))
+    [ -e "$STATE_DIR/sync-requested" ] || [ $halves -ge $((2 * ${SYNC_INTERVAL:-60})) ] || continue
     kill -0 "$server" 2>/dev/null || break
+    # A request that comes while this sync runs is about what it may have missed: it starts another.
+    halves=0
+    rm -f "$STATE_DIR/sync-requested"
     LOG_LEVEL=WARNING "$PROGRAM_DIR/fetcher" --quiet sync || true
 done
 say "serve: lighttpd ended; see $STATE_DIR/log/lighttpd.log"
