@@ -495,16 +495,6 @@ add_side(struct sides *sides, sqlite3_stmt *version)
     sides->side[sides->count++] = side;
 }
 
-/* Whether the current version is of another key than those that were added. */
-static bool
-next_key(const struct sides *sides, sqlite3_stmt *version)
-{
-    struct history_row row = { 0 };
-
-    row.key = column(version, 0, &row.key_length);
-    return sides->count != 0 && compare_keys(&row, &sides->side[0].row) != 0;
-}
-
 static int
 compare_sides(const void *a, const void *b)
 {
@@ -589,7 +579,9 @@ history_changes(struct db *db, int64_t from, int64_t to, history_put_change *put
     arena_init(&sides.arena, 0);
     sqlite3_stmt *version = db_query(db, SQL_HISTORY_CHANGES, DB_INTEGER(from), DB_INTEGER(to));
     while (more && db_next(db, version, &failure)) {
-        if (next_key(&sides, version))
+        struct history_row row = { 0 };
+        row.key = column(version, 0, &row.key_length);
+        if (sides.count != 0 && compare_keys(&row, &sides.side[0].row) != 0)
             more = put_sides(&sides, put, context);
         add_side(&sides, version);
     }
