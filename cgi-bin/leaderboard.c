@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@ struct board {
     const struct config *config;
     struct db *db;
     time_t opened_at;
+    dev_t device; /* which file is open */
+    ino_t inode;
     int64_t version; /* of the database when `snapshots` was read */
     struct snapshots snapshots;
 };
@@ -31,8 +34,8 @@ unavailable(struct response *response, const char *detail)
     return response_detail(response, 503, "%s", detail);
 }
 
-/* Opens the database where it is not open, anew every CACHE_TTL seconds, since an operator may have
- * put another file in its place. Returns 0 or the status of an answer. */
+/* Opens the database where it is not open, and anew every CACHE_TTL seconds and when another file
+ * has taken its place. Returns 0 or the status of an answer. */
 static int
 board_open(struct board *board, struct response *response)
 {
@@ -40,12 +43,18 @@ board_open(struct board *board, struct response *response)
     struct error why;
     time_t now = time(NULL);
 
-    if (board->db != NULL && now - board->opened_at <= board->config->cache_ttl)
+    struct stat file = { 0 };
+
+    snprintf(path, sizeof path, "%s/cache.db", board->config->state_dir);
+    bool there = stat(path, &file) == 0;
+    if (board->db != NULL && now - board->opened_at <= board->config->cache_ttl && there &&
+        file.st_ino == board->inode && file.st_dev == board->device)
         return 0;
     db_close(board->db);
     board->db = NULL;
     board->version = -1;
-    snprintf(path, sizeof path, "%s/cache.db", board->config->state_dir);
+    board->inode = file.st_ino;
+    board->device = file.st_dev;
     enum db_result result = db_open(&board->db, path, SQL_DATABASE_CACHE, DB_READER, &why);
     board->opened_at = now;
     if (result == DB_OK)

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -539,6 +540,7 @@ main(int argc, char **argv)
         return code;
     umask(0027);
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0); /* what shares the user may not read the token out of /proc */
     if (!config_load(&config, SECRET_HF_TOKEN, &why))
         return fail(EXIT_USAGE, why.text);
     if (options.quiet)

@@ -59,7 +59,7 @@ static const struct setting settings[] = {
     { "CACHE_TTL", NUMBER, AT(cache_ttl), "300", 0, 86400, NULL,
       "seconds that clients may keep an answer" },
     { "HUB_TIMEOUT", NUMBER, AT(hub_timeout), "30", 1, 3600, NULL,
-      "seconds without progress after which the Hub counts as gone" },
+      "seconds without progress (512 bytes/s) after which the Hub counts as gone" },
     { "HUB_RETRIES", NUMBER, AT(hub_retries), "4", 0, 20, NULL,
       "how often a passing failure of the Hub is tried again" },
     { "HUB_MAX_MB", NUMBER, AT(hub_max_mb), "256", 1, 4096, NULL,
@@ -280,6 +280,10 @@ setting_read(struct config *config, const struct setting *setting, const char *v
     case REPO:
         return read_repo(config, setting, value, place, why);
     case PATH:
+        if (setting->offset == AT(state_dir) && strchr(value, '%') != NULL) {
+            error_set(why, "%s: '%s' has a %%, which lighttpd would decode", setting->name, value);
+            return false;
+        }
         *(char **)place = read_path(value);
         return true;
     case NUMBER:

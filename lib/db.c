@@ -29,7 +29,7 @@ db_execute(struct db *db, const char *sql, struct error *why)
 {
     if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK)
         return true;
-    db_explain(db, sql, why);
+    error_set(why, "database: %s", sqlite3_errmsg(db->handle));
     return false;
 }
 
@@ -69,7 +69,9 @@ db_migrate(struct db *db, enum sql_database database, struct error *why)
         return DB_FAILED;
     int version = db_pragma(db, "PRAGMA user_version");
     int owner = db_pragma(db, "PRAGMA application_id");
-    if (version > newest || (version != 0 && owner != application_ids[database])) {
+    bool empty = db_pragma(db, "SELECT count(*) FROM sqlite_master") == 0;
+    if (version > newest ||
+        (version == 0 ? !empty || owner != 0 : owner != application_ids[database])) {
         db_rollback(db);
         return DB_OTHER;
     }
@@ -141,6 +143,10 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
             goto other;
         if (result != DB_OK)
             return result;
+    } else if (db_pragma(db, "PRAGMA user_version") == 0 &&
+               db_pragma(db, "PRAGMA application_id") == 0) {
+        error_set(why, "the database at %s is only just being made", path);
+        return DB_ABSENT;
     } else if (db_pragma(db, "PRAGMA user_version") != schema_version(database) ||
                db_pragma(db, "PRAGMA application_id") != application_ids[database]) {
         goto other;

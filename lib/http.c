@@ -310,13 +310,15 @@ app_answer(const struct app *app, struct request *request, struct response *resp
     const char *raw = query == NULL ? request->target
                                     : arena_copy(&request->arena, request->target,
                                                  (size_t)(query - request->target));
-    if (!path_split(&request->path, raw, &request->arena, &why))
-        return app_error(app, response, 400, why.text);
-    route_find(&request->match, app->routes, app->routes_count,
-               request->method == METHOD_HEAD ? METHOD_GET : request->method, &request->path,
-               &request->arena);
+    bool routed = path_split(&request->path, raw, &request->arena, &why);
+    if (routed)
+        route_find(&request->match, app->routes, app->routes_count,
+                   request->method == METHOD_HEAD ? METHOD_GET : request->method, &request->path,
+                   &request->arena);
     if (app->cors)
         response_cors(app, request, response);
+    if (!routed)
+        return app_error(app, response, 400, why.text);
     if (request->match.allowed == 0)
         return app_error(app, response, 404, "there is nothing at this path");
     if (request->match.route == NULL) {

@@ -311,9 +311,12 @@ view_absent(const struct view *view, const char **names, size_t max)
         for (size_t i = 0; i < lists[list].count; i++) {
             if (lists[list].bindings[i].column >= 0)
                 continue;
-            if (absent < max)
-                names[absent] = lists[list].bindings[i].field->column[0];
-            absent++;
+            const char *const *column = lists[list].bindings[i].field->column;
+            for (size_t c = 0; c < LEADERBOARD_COLUMNS && column[c] != NULL; c++) {
+                if (absent < max)
+                    names[absent] = column[c];
+                absent++;
+            }
         }
     }
     return absent;

@@ -76,7 +76,7 @@ pull_providers(const struct pull *pull, const char *sha, struct error *why)
 static bool
 columns_kept(const struct pull *pull, const struct view *view, struct error *why)
 {
-    const char *absent[LEADERBOARD_FIELDS * 3 + LEADERBOARD_BENCHMARKS * 2];
+    const char *absent[(LEADERBOARD_FIELDS * 3 + LEADERBOARD_BENCHMARKS * 2) * LEADERBOARD_COLUMNS];
     size_t count = view_absent(view, absent, sizeof absent / sizeof absent[0]);
     struct error failure;
     const char *lost = NULL;
@@ -253,8 +253,8 @@ contents_replace(const struct pull *pull, const struct view *view, size_t rows, 
                  const struct providers *providers, const char *fingerprint, struct error *why)
 {
     bodies all;
-    struct snapshots snapshots = { 0 };
-    bool good = true;
+    struct snapshots snapshots = { 0 }, before;
+    bool good = snapshot_load(&before, pull->db, why);
 
     for (int body = 0; body < BODY_COUNT; body++) {
         for (int profile = 0; profile < PROFILE_COUNT; profile++) {
@@ -283,7 +283,7 @@ contents_replace(const struct pull *pull, const struct view *view, size_t rows, 
         }
     }
     if (good) {
-        size_t deleted = snapshot_collect(&snapshots, pull->config->state_dir);
+        size_t deleted = snapshot_collect(&snapshots, &before, pull->config->state_dir);
         log_event(&pull->config->log, LEVEL_DEBUG, LOG_SYNC, "published",
                   LOG_INTEGER("old_files_deleted", deleted));
     }

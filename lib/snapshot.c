@@ -4,6 +4,7 @@
 #include "file.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,20 +157,34 @@ snapshot_complete(const struct snapshots *snapshots, const char *state_dir)
     return true;
 }
 
+static bool
+snapshot_names(const struct snapshots *snapshots, const char *file)
+{
+    for (size_t i = 0; i < VARIANTS; i++)
+        if (strcmp(variant_at(snapshots, i)->file, file) == 0)
+            return true;
+    return false;
+}
+
 size_t
-snapshot_collect(const struct snapshots *snapshots, const char *state_dir)
+snapshot_collect(const struct snapshots *snapshots, const struct snapshots *before,
+                 const char *state_dir)
 {
     char path[PATH_MAX];
     size_t deleted = 0;
-    DIR *folder = public_path(path, state_dir, NULL) ? opendir(path) : NULL;
     struct dirent *entry;
 
+    for (size_t i = 0; i < VARIANTS; i++) {
+        const char *file = variant_at(before, i)->file;
+        if (file[0] != '\0' && !snapshot_names(snapshots, file) &&
+            public_path(path, state_dir, file))
+            utimensat(AT_FDCWD, path, NULL, 0);
+    }
+    DIR *folder = public_path(path, state_dir, NULL) ? opendir(path) : NULL;
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         struct stat status;
-        bool named = entry->d_name[0] == '.';
-        for (size_t i = 0; i < VARIANTS && !named; i++)
-            named = strcmp(variant_at(snapshots, i)->file, entry->d_name) == 0;
-        if (!named && public_path(path, state_dir, entry->d_name) && stat(path, &status) == 0 &&
+        if (entry->d_name[0] != '.' && !snapshot_names(snapshots, entry->d_name) &&
+            public_path(path, state_dir, entry->d_name) && stat(path, &status) == 0 &&
             time(NULL) - status.st_mtime > KEEP_S && unlink(path) == 0)
             deleted++;
     }

@@ -50,8 +50,10 @@ bool snapshot_load(struct snapshots *snapshots, struct db *db, struct error *why
 /* True when every variant is recorded and its file is there with its length. */
 bool snapshot_complete(const struct snapshots *snapshots, const char *state_dir);
 
-/* Deletes files that `snapshots` does not name and that are older than an hour, and what a killed
- * fetcher left half-written. Returns how many. */
-size_t snapshot_collect(const struct snapshots *snapshots, const char *state_dir);
+/* Deletes files that `snapshots` does not name and that have been without a row for an hour, and
+ * what a killed fetcher left half-written. `before` is what was published until now: those of its
+ * files that are superseded begin their hour. Returns how many were deleted. */
+size_t snapshot_collect(const struct snapshots *snapshots, const struct snapshots *before,
+                        const char *state_dir);
 
 #endif

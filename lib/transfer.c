@@ -12,7 +12,9 @@
 enum {
     HOPS_MAX = 5,
     CONNECT_TIMEOUT_S = 10,
-    WAIT_MAX_S = 300, /* a rate limit's window */
+    TIMEOUT_S = 3600,      /* for any one exchange */
+    LOW_SPEED_BYTES = 512, /* a second; slower than that for HUB_TIMEOUT is no progress */
+    WAIT_MAX_S = 300,      /* a rate limit's window */
     MESSAGE_MAX = 64 * 1024,
     POLL_MS = 1000,
 };
@@ -65,11 +67,23 @@ on_body(char *bytes, size_t one, size_t length, void *context)
         buf_reset(transfer->out);
         transfer->resumed = 0;
     }
+    if (status == 206 && transfer->range_start != transfer->resumed)
+        return 0; /* a part that does not join on */
     buf_put(transfer->out, bytes, length);
     transfer->too_large = !buf_ok(transfer->out);
     if (hub->progress != NULL)
         hub->progress(hub->progress_context, transfer->out->length, transfer->total);
     return transfer->too_large ? 0 : length;
+}
+
+/* A number from outside: -1 where there is none, and no more than a rate limit's window. */
+static long
+bounded(const char *digits)
+{
+    if (!isdigit((unsigned char)digits[0]))
+        return -1;
+    unsigned long value = strtoul(digits, NULL, 10);
+    return value < WAIT_MAX_S ? (long)value : WAIT_MAX_S;
 }
 
 /* A parameter of a structured header like `"api";r=12;t=55`, or -1. */
@@ -81,7 +95,7 @@ header_parameter(const char *value, const char *name)
     for (const char *in = strchr(value, ';'); in != NULL; in = strchr(in + 1, ';')) {
         const char *key = in + 1 + strspn(in + 1, " ");
         if (strncmp(key, name, length) == 0 && key[length] == '=')
-            return strtol(key + length + 1, NULL, 10);
+            return bounded(key + length + 1);
     }
     return -1;
 }
@@ -125,7 +139,10 @@ on_header(char *bytes, size_t one, size_t length, void *context)
     else if (strcasecmp(line, "x-error-message") == 0)
         snprintf(transfer->error_message, sizeof transfer->error_message, "%.199s", value);
     else if (strcasecmp(line, "retry-after") == 0 && isdigit((unsigned char)value[0]))
-        transfer->retry_after = strtol(value, NULL, 10);
+        transfer->retry_after = bounded(value);
+    else if (strcasecmp(line, "content-range") == 0)
+        transfer->range_start =
+            strncasecmp(value, "bytes ", 6) == 0 ? strtoull(value + 6, NULL, 10) : 0;
     else if (strcasecmp(line, "ratelimit") == 0) {
         transfer->limit_left = header_parameter(value, "r");
         transfer->limit_reset = header_parameter(value, "t");
@@ -171,7 +188,7 @@ transfer_reset(struct transfer *transfer)
     buf_reset(&transfer->message);
     transfer->error_message[0] = '\0';
     transfer->retry_after = transfer->limit_reset = transfer->limit_left = -1;
-    transfer->total = 0;
+    transfer->total = transfer->range_start = 0;
     transfer->too_large = false;
     transfer->status = 0;
     if (!transfer->resumable)
@@ -200,7 +217,8 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, config->hub_timeout);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "leaderboard-backend/1.0");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -380,6 +398,12 @@ transfer_step(struct hub *hub, struct transfer *transfer, CURLcode code)
         curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &transfer->status);
     if (transfer_redirect(transfer, &code))
         return false;
+    if (transfer->resumed != 0 && (transfer->status == 416 || code == CURLE_WRITE_ERROR) &&
+        !transfer->too_large) {
+        /* The part that was asked for is not to be had: from the start, then. */
+        buf_reset(transfer->out);
+        code = CURLE_PARTIAL_FILE;
+    }
     transfer->result = judge(transfer, code, &transfer->why);
     if (transfer->limit_left == 0 && transfer->limit_reset > 0) {
         int64_t reset = now_ms() + (transfer->limit_reset + 1) * 1000;

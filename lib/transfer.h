@@ -50,6 +50,7 @@ struct transfer {
     int hops, attempts;
     int64_t wait_until_ms; /* monotonic; 0: now */
     size_t resumed;        /* bytes that `out` had when the request was sent */
+    uint64_t range_start;  /* of a 206 answer */
     uint64_t total;        /* of the whole content, 0 when unknown */
     bool too_large;
     struct buf message; /* body of an answer that is no 2xx */

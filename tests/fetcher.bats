@@ -125,6 +125,9 @@ refused() {
     refused "set HF_TOKEN to a token that may read this"
     fault '* * status 429 header:RateLimit="api";r=0;t=55'
     refused "run again in 55 s"
+    # No Hub may make us wait for longer than a rate limit's window.
+    fault '* * status 429 header:RateLimit="api";r=0;t=9223372036854775807'
+    refused "run again in 300 s"
     fault '* * status 500'
     refused "answered 500"
     fault '* * status 503 header:Retry-After=7'
@@ -171,6 +174,22 @@ refused() {
     export HUB_MAX_MB=1
     fault "GET */resolve/* endless"
     refused "larger than 1 MiB: raise HUB_MAX_MB"
+}
+
+@test "a Hub that trickles does not hold the fetcher for ever" {
+    fetch pull
+    sample_row acme/three | put_rows
+    fault "GET */contents/* slow 2"
+    refused "no complete answer"
+}
+
+@test "a part that is not to be had, or does not join on, makes the download start again" {
+    for i in $(seq 50); do sample_row acme/m$i; done | put_rows
+    export HUB_RETRIES=2
+    fault "GET */contents/resolve/* truncate 5000 times=1" "GET */contents/resolve/* status 416 times=1"
+    fetch pull contents
+    expect "exit code" 0 "$code"
+    expect_line "rows=50" "$said"
 }
 
 @test "a redirect to nowhere, in circles, or to another scheme is not followed for ever" {
@@ -434,6 +453,28 @@ END
     fetch settings
     expect "exit code" 100 "$code"
     expect_line "line 1: expected NAME=value" "$said"
+}
+
+@test "a database of another program is left alone" {
+    rm -f "$STATE_DIR"/cache.db*
+    sqlite3 "$STATE_DIR/cache.db" 'CREATE TABLE precious (x)'
+    fetch pull
+    expect "exit code" 111 "$code"
+    expect "tables" precious "$(sqlite3 "$STATE_DIR/cache.db" 'SELECT group_concat(name) FROM sqlite_master')"
+}
+
+@test "bodies that are superseded stay for an hour, however old they are" {
+    fetch pull
+    touch -d '2 hours ago' "$STATE_DIR"/public/*
+    local before
+    before=$(ls "$STATE_DIR/public")
+    sample_row acme/three | put_rows
+    fetch pull
+    for file in $before; do test -e "$STATE_DIR/public/$file"; done
+    touch -d '2 hours ago' "$STATE_DIR"/public/*
+    sample_row acme/four | put_rows
+    fetch pull
+    for file in $before; do no test -e "$STATE_DIR/public/$file"; done
 }
 
 @test "a database of a newer program is left alone" {

@@ -16,13 +16,13 @@ free_port() {
     done
 }
 
-# await WHAT COMMAND…: waits until the command succeeds, for at most ten seconds.
+# await WHAT COMMAND…: waits until the command succeeds, for at most forty seconds.
 await() {
     local what=$1 tries=0
     shift
     until "$@" >/dev/null 2>&1; do
         tries=$((tries + 1))
-        if [ $tries -gt 400 ]; then
+        if [ $tries -gt 1600 ]; then
             echo "timed out waiting for $what" >&2
             return 1
         fi

@@ -252,6 +252,20 @@ pull() { fetcher pull official-providers contents 2>"$STATE_DIR/pull.log" || { c
     done
 }
 
+@test "when an operator puts another database in place, the next read shows it" {
+    sample_row acme/one | put_rows
+    pull
+    get /api/leaderboard/formatted
+    expect_status 200
+    rm "$STATE_DIR"/cache.db*
+    sample_row acme/two | put_rows
+    pull
+    for _ in 1 2 3 4; do
+        get /api/leaderboard/formatted
+        expect "name" acme/two "$(jq -r '.models[0].model.name' "$body")"
+    done
+}
+
 @test "unknown paths are 404, other methods 405 with Allow, both with a detail" {
     get /api/leaderboards
     expect_status 404
@@ -262,6 +276,9 @@ pull() { fetcher pull official-providers contents 2>"$STATE_DIR/pull.log" || { c
     expect "type" string "$(jq -r '.detail | type' "$body")"
     get '/api/%ff'
     expect_status 400
+    get "/api$(printf '/x%.0s' $(seq 70))" -H 'Origin: https://page.example'
+    expect_status 400
+    expect "readable by browsers" '*' "$(header Access-Control-Allow-Origin)"
     get '/api/leaderboard?profile=%zz'
     expect_status 400
 }

@@ -28,9 +28,12 @@ served() { grep -q 'Stop with Ctrl-C' "$1/said"; }
 nothing_left() { ! pgrep -f "$1/run" && ! grep -lzs "^STATE_DIR=$1\$" /proc/[0-9]*/environ; }
 
 @test "make run serves sample data from a local Hub, and ends all that it started on SIGTERM" {
+    # A real token or a proxy in the shell makes no difference to the local Hub.
+    export HF_TOKEN=hf_somebody_s http_proxy=http://127.0.0.1:9
     run_in "$STATE_DIR" "$PORT" "$HUB_PORT"
     local make=$!
     await "make run" served "$STATE_DIR" || { cat "$STATE_DIR/said" >&2; false; }
+    unset http_proxy
     get /api/leaderboard/formatted
     expect_status 200
     expect "rows" 4576 "$(jq '.models | length' "$body")"
@@ -62,6 +65,31 @@ nothing_left() { ! pgrep -f "$1/run" && ! grep -lzs "^STATE_DIR=$1\$" /proc/[0-9
     curl -sf "http://127.0.0.1:$other_port/api/leaderboard?limit=1" >/dev/null
     kill -INT -- "-$second"
     await "the second's end" nothing_left "$OTHER_DIR"
+}
+
+@test "SIGTERM is heeded in the midst of a sync" {
+    echo '* * stall' >"$STATE_DIR/rules"
+    "$PROGRAM_DIR/tests/faultproxy" --upstream "127.0.0.1:$HUB_PORT" --rules "$STATE_DIR/rules" \
+        --port-file "$STATE_DIR/proxy.port" --log "$STATE_DIR/proxy.log" 3>&- &
+    PIDS+=($!)
+    await "the fault proxy" test -s "$STATE_DIR/proxy.port"
+    HF_ENDPOINT=http://127.0.0.1:$(cat "$STATE_DIR/proxy.port") HUB_TIMEOUT=3000 \
+        "$ROOT/tools/serve.sh" "$PROGRAM_DIR" >"$STATE_DIR/said" 2>&1 3>&- &
+    local serve=$!
+    PIDS+=($serve)
+    await "the sync" grep -q ' -> stall' "$STATE_DIR/proxy.log"
+    kill "$serve"
+    wait "$serve"
+    await "the end of all processes" no pgrep -f "$PROGRAM_DIR/fetcher sync"
+}
+
+@test "a leaderboard file that .env names is the one that is served" {
+    jq '.benchmarks |= .[:1]' "$ROOT/leaderboards/open-llm.json" >"$STATE_DIR/own.json"
+    echo "LEADERBOARD_CONFIG=$STATE_DIR/own.json" >"$ENV_FILE"
+    run_in "$STATE_DIR" "$PORT" "$HUB_PORT"
+    await "make run" served "$STATE_DIR"
+    get '/api/leaderboard/formatted?limit=1'
+    expect "benchmarks" '["ifeval"]' "$(jq -c '.models[0].evaluations | keys' "$body")"
 }
 
 @test "a port that is taken, or a setting that is wrong, ends it with a line that says so" {

@@ -11,8 +11,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 PROGRAM_DIR=$(cd "${1:-$here/build}" && pwd)
-LEADERBOARD_CONFIG=${LEADERBOARD_CONFIG:-$here/leaderboards/open-llm.json}
-export PROGRAM_DIR LEADERBOARD_CONFIG
+export PROGRAM_DIR
 PATH=$PATH:/usr/sbin
 
 # lighttpd starts the programs in their own folder: they need the whole path.
@@ -23,11 +22,20 @@ fi
 
 say() { printf '%s\n' "$*" >&2; }
 
+# given NAME: whether the environment or the .env file sets it.
+given() {
+    eval "[ -n \"\${$1:-}\" ]" || grep -qs "^ *\(export \)\?$1=." "${ENV_FILE:-.env}"
+}
+
+# The default of the programs lies in their working folder; here it is found from anywhere.
+if ! given LEADERBOARD_CONFIG; then
+    LEADERBOARD_CONFIG=$here/leaderboards/open-llm.json
+    export LEADERBOARD_CONFIG
+fi
+
 settings=$("$PROGRAM_DIR/fetcher" settings) || exit $?
 hub=no
-if [ -z "${HF_ENDPOINT:-}" ] && ! grep -qs '^ *\(export \)\?HF_ENDPOINT=.' "${ENV_FILE:-.env}"; then
-    hub=yes
-fi
+given HF_ENDPOINT || hub=yes
 eval "$settings"
 export HOST PORT STATE_DIR HF_ORGANIZATION
 
@@ -36,13 +44,16 @@ if [ ${#STATE_DIR} -gt 80 ]; then
     say "serve: STATE_DIR is too long for sockets: choose a path of at most 80 characters"
     exit 100
 fi
-address=$HOST
-[ "$HOST" != 0.0.0.0 ] || address=127.0.0.1
+case $HOST in
+0.0.0.0) address=127.0.0.1 ;;
+:: | '[::]') address='[::1]' ;;
+*) address=$HOST ;;
+esac
 
 # port_free ADDRESS PORT: nothing accepts connections there (curl: 7).
 port_free() {
     code=0
-    curl -s -o /dev/null --max-time 2 "http://$1:$2/" || code=$?
+    curl -s -o /dev/null --noproxy '*' --max-time 2 "http://$1:$2/" || code=$?
     [ $code = 7 ]
 }
 need_port() {
@@ -59,8 +70,13 @@ need_port "$address" "$PORT" PORT
 if [ $hub = yes ]; then
     HUB_PORT=${HUB_PORT:-$((PORT + 1))}
     HF_ENDPOINT=http://127.0.0.1:$HUB_PORT
-    HF_TOKEN=${HF_TOKEN:-hf_local_server}
-    export HUB_PORT HF_ENDPOINT HF_TOKEN
+    # A real token has no business with the local Hub, nor has a proxy.
+    case ${HF_TOKEN:-} in
+    hf_local_*) ;;
+    *) HF_TOKEN=hf_local_server ;;
+    esac
+    no_proxy=127.0.0.1,localhost
+    export HUB_PORT HF_ENDPOINT HF_TOKEN no_proxy
     need_port 127.0.0.1 "$HUB_PORT" HUB_PORT
     if [ ! -e "$STATE_DIR/hub.filled" ]; then
         say "serve: filling the local Hub with sample data"
@@ -73,22 +89,35 @@ if [ $hub = yes ]; then
     cp "$here/tools/hub.conf" "$STATE_DIR/conf.d/hub.conf"
 fi
 
-# The programs that lighttpd starts have no business with the token.
-(unset HF_TOKEN; exec lighttpd -D -f "$here/lighttpd.conf") &
-server=$!
-nap=
+server=
+job=
 
 stop() {
     trap '' INT TERM
-    [ -z "$nap" ] || kill "$nap" 2>/dev/null || true
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
+    for pid in $job $server; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
     exit "$1"
 }
 trap 'say "serve: stopping"; stop 0' INT TERM
 
+# attend COMMAND…: runs it so that a signal ends both it and us at once, not after it.
+attend() {
+    "$@" &
+    job=$!
+    code=0
+    wait "$job" || code=$?
+    job=
+    return $code
+}
+
+# The programs that lighttpd starts have no business with the token.
+(unset HF_TOKEN; exec lighttpd -D -f "$here/lighttpd.conf") &
+server=$!
+
 tries=0
-until curl -s -o /dev/null "http://$address:$PORT/api/leaderboard?limit=1"; do
+until curl -s -o /dev/null --noproxy '*' "http://$address:$PORT/api/leaderboard?limit=1"; do
     if ! kill -0 "$server" 2>/dev/null; then
         say "serve: lighttpd did not start:"
         tail -n 3 "$STATE_DIR/log/lighttpd.log" >&2 || true
@@ -100,7 +129,7 @@ until curl -s -o /dev/null "http://$address:$PORT/api/leaderboard?limit=1"; do
 done
 
 rm -f "$STATE_DIR/sync-requested"
-"$PROGRAM_DIR/fetcher" sync || say "serve: the first sync failed; trying again every ${SYNC_INTERVAL:-60} s"
+attend "$PROGRAM_DIR/fetcher" sync || say "serve: the first sync failed; trying again every ${SYNC_INTERVAL:-60} s"
 
 cat <<TEXT
 
@@ -114,16 +143,14 @@ printf 'State and logs: %s\nStop with Ctrl-C.\n' "$STATE_DIR"
 
 halves=0
 while kill -0 "$server" 2>/dev/null; do
-    sleep 0.5 &
-    nap=$!
-    wait "$nap" || true
+    attend sleep 0.5 || true
     halves=$((halves + 1))
     [ -e "$STATE_DIR/sync-requested" ] || [ $halves -ge $((2 * ${SYNC_INTERVAL:-60})) ] || continue
     kill -0 "$server" 2>/dev/null || break
     # A request that comes while this sync runs is about what it may have missed: it starts another.
     halves=0
     rm -f "$STATE_DIR/sync-requested"
-    LOG_LEVEL=WARNING "$PROGRAM_DIR/fetcher" --quiet sync || true
+    attend "$PROGRAM_DIR/fetcher" --quiet sync || true
 done
 say "serve: lighttpd ended; see $STATE_DIR/log/lighttpd.log"
 exit 111
