@@ -155,6 +155,7 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
 }
 
 @test "on a terminal a line tells files, rate and time left; elsewhere there is none" {
+    script -qec true /dev/null </dev/null >/dev/null 2>&1 || skip "no pseudo-terminal here"
     for i in $(seq 40); do sample_request "acme/m$i" >"$STATE_DIR/r.json"; mkdir -p "$STATE_DIR/more/datasets/acme/requests/acme"
         cp "$STATE_DIR/r.json" "$STATE_DIR/more/datasets/acme/requests/acme/m${i}_eval_request_False_bfloat16_Original.json"; done
     hubctl import "$STATE_DIR/more" >/dev/null
