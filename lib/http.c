@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -482,6 +483,8 @@ app_run(const struct app *app)
 
     if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
         return EXIT_SYSTEM;
+    /* A program that lighttpd starts anew while it is ending itself would outlive it. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));

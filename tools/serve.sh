@@ -112,8 +112,9 @@ attend() {
     return $code
 }
 
-# The programs that lighttpd starts have no business with the token.
-(unset HF_TOKEN; exec lighttpd -D -f "$here/lighttpd.conf") &
+# The programs that lighttpd starts have no business with the token. A session of its own keeps Ctrl-C
+# from them: lighttpd would start those anew that it ends, in the midst of ending itself.
+(unset HF_TOKEN; exec setsid lighttpd -D -f "$here/lighttpd.conf") &
 server=$!
 
 tries=0
