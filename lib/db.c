@@ -255,6 +255,16 @@ db_next(struct db *db, sqlite3_stmt *statement, struct error *why)
     return false;
 }
 
+int64_t
+db_number(sqlite3_stmt *statement, int64_t absent)
+{
+    int64_t value =
+        sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : absent;
+
+    sqlite3_reset(statement);
+    return value;
+}
+
 void
 db_done(sqlite3_stmt *statement)
 {

@@ -86,6 +86,10 @@ sqlite3_stmt *db_query_values(struct db *db, enum sql_id id, const struct db_val
  * why->text empty otherwise), the statement is reset and it gives false. */
 bool db_next(struct db *db, sqlite3_stmt *statement, struct error *why);
 
+/* The number in the first column of a query's first row, or `absent` when there is no row; ends the
+ * query: db_number(db_query(db, SQL_VOTE_COUNT, DB_NULL), 0). */
+int64_t db_number(sqlite3_stmt *statement, int64_t absent);
+
 /* Resets a statement. */
 void db_done(sqlite3_stmt *statement);
 

@@ -60,6 +60,15 @@ hub_tree_free(struct hub_tree *tree)
     tree->count = 0;
 }
 
+const struct hub_file *
+hub_tree_find(const struct hub_tree *tree, const char *path)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        if (strcmp(tree->files[i].path, path) == 0)
+            return &tree->files[i];
+    return NULL;
+}
+
 /* A GET of JSON. *value is a new reference on HUB_OK; *link (may be NULL) becomes the next page's
  * address, owned by the caller, or NULL. */
 static enum hub_result

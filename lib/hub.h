@@ -63,6 +63,9 @@ struct hub_tree {
 
 void hub_tree_free(struct hub_tree *tree);
 
+/* The file of that path, or NULL. */
+const struct hub_file *hub_tree_find(const struct hub_tree *tree, const char *path);
+
 /* The commit that a dataset's main branch is at: one request. */
 enum hub_result hub_revision(struct hub *hub, const char *repo, char sha[SHA1_HEX],
                              struct error *why) __attribute__((warn_unused_result));

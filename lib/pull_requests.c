@@ -258,16 +258,6 @@ apply_deletions(struct work *work, size_t *deleted, struct error *why)
     return good;
 }
 
-static size_t
-count(struct db *db, enum sql_id id)
-{
-    sqlite3_stmt *row = db_query(db, id, DB_NULL);
-    size_t rows = db_next(db, row, NULL) ? (size_t)sqlite3_column_int64(row, 0) : 0;
-
-    db_done(row);
-    return rows;
-}
-
 /* Turns what is staged into rows, in one transaction. */
 static bool
 apply(struct work *work, const char *sha, struct error *why)
@@ -287,7 +277,8 @@ apply(struct work *work, const char *sha, struct error *why)
                   DB_INTEGER(time(NULL) - work->pull->config->history_days * 86400)) &&
            db_run(db, SQL_REQUEST_UNSTAGE, why, DB_NULL);
     buf_free(&content);
-    size_t rows = count(db, SQL_REQUEST_COUNT), skipped = count(db, SQL_REQUEST_SKIPPED);
+    size_t rows = (size_t)db_number(db_query(db, SQL_REQUEST_COUNT, DB_NULL), 0),
+           skipped = (size_t)db_number(db_query(db, SQL_REQUEST_SKIPPED, DB_NULL), 0);
     good = pull_finish(work->pull, DATASET_REQUESTS, sha, "", rows, good, why);
     if (good)
         log_event(&work->pull->config->log, LEVEL_INFO, LOG_SYNC, "requests",

@@ -55,16 +55,6 @@ apply_lines(const struct pull *pull, struct tally *tally, const struct buf *cont
     return good;
 }
 
-static int64_t
-number(struct db *db, enum sql_id id)
-{
-    sqlite3_stmt *row = db_query(db, id, DB_NULL);
-    int64_t value = db_next(db, row, NULL) ? sqlite3_column_int64(row, 0) : 0;
-
-    db_done(row);
-    return value;
-}
-
 /* The votes of a file, in one transaction. A file without any, where there were some, is more
  * likely a mishap than a wish: the votes stay. */
 static bool
@@ -75,8 +65,8 @@ apply(const struct pull *pull, const struct buf *content, const char *sha, struc
 
     if (db_begin(pull->db, why) != DB_OK)
         return false;
-    int64_t before = number(pull->db, SQL_VOTE_COUNT);
-    tally.number = number(pull->db, SQL_VOTE_LAST_PULL) + 1;
+    int64_t before = db_number(db_query(pull->db, SQL_VOTE_COUNT, DB_NULL), 0);
+    tally.number = db_number(db_query(pull->db, SQL_VOTE_LAST_PULL, DB_NULL), 0) + 1;
     bool good = apply_lines(pull, &tally, content, why);
     if (good && tally.votes == 0 && before != 0 && !pull->accept_loss) {
         error_set(why,
@@ -106,11 +96,9 @@ pull_votes(const struct pull *pull, const char *sha, struct error *why)
 
     if (hub_list(pull->hub, repo, sha, &tree, why) != HUB_OK)
         return false;
-    for (size_t i = 0; i < tree.count; i++)
-        if (strcmp(tree.files[i].path, VOTE_FILE) == 0)
-            file = &tree.files[i];
+    file = hub_tree_find(&tree, VOTE_FILE);
     buf_init(&content, (size_t)pull->config->hub_max_mb << 20);
-    if (file == NULL && number(pull->db, SQL_VOTE_COUNT) != 0)
+    if (file == NULL && db_number(db_query(pull->db, SQL_VOTE_COUNT, DB_NULL), 0) != 0)
         error_set(why, "dataset %s has no file " VOTE_FILE ": what was there stays", repo);
     else if (file == NULL || /* nobody has voted yet */
              hub_download(pull->hub, repo, sha, file, &content, why) == HUB_OK)

@@ -33,15 +33,6 @@ struct round {
     struct pushed *pushed;
 };
 
-static int64_t
-number(struct db *db, sqlite3_stmt *row, int64_t absent)
-{
-    int64_t value = db_next(db, row, NULL) ? sqlite3_column_int64(row, 0) : absent;
-
-    db_done(row);
-    return value;
-}
-
 /* The commit that the cache holds. */
 static bool
 parent_load(struct round *round, struct error *why)
@@ -81,10 +72,9 @@ votes_judge(struct round *round)
 
     for (size_t i = 0; i < round->entries.count; i++) {
         const struct outbox_entry *entry = &round->entries.entries[i];
-        int64_t seen = number(round->pull->db,
-                              db_query(round->pull->db, SQL_VOTE_PULL, DB_TEXT(entry->model),
-                                       DB_TEXT(entry->revision), DB_TEXT(entry->username)),
-                              0);
+        int64_t seen = db_number(db_query(round->pull->db, SQL_VOTE_PULL, DB_TEXT(entry->model),
+                                          DB_TEXT(entry->revision), DB_TEXT(entry->username)),
+                                 0);
         bytes += entry->length + 1;
         round->fates[i] = seen > 0 ? FATE_THERE : bytes > BYTES_MAX ? FATE_LATER : FATE_WRITE;
         round->writes += round->fates[i] == FATE_WRITE;
@@ -100,10 +90,9 @@ votes_file(const struct round *round, struct buf *content, struct error *why)
 
     if (result != HUB_OK)
         return result;
-    for (size_t i = 0; i < tree.count && result == HUB_OK; i++)
-        if (strcmp(tree.files[i].path, VOTE_FILE) == 0)
-            result = hub_download(round->pull->hub, round->repo, round->parent, &tree.files[i],
-                                  content, why);
+    const struct hub_file *file = hub_tree_find(&tree, VOTE_FILE);
+    if (file != NULL)
+        result = hub_download(round->pull->hub, round->repo, round->parent, file, content, why);
     hub_tree_free(&tree);
     return result;
 }
@@ -207,7 +196,7 @@ settle(struct round *round, const char *commit, struct error *why)
 
     if (db_begin(db, why) != DB_OK)
         return false;
-    int64_t pull_number = number(db, db_query(db, SQL_VOTE_LAST_PULL, DB_NULL), 0);
+    int64_t pull_number = db_number(db_query(db, SQL_VOTE_LAST_PULL, DB_NULL), 0);
     bool good = true;
     for (size_t i = 0; good && i < round->entries.count; i++) {
         const struct outbox_entry *entry = &round->entries.entries[i];
@@ -225,7 +214,7 @@ settle(struct round *round, const char *commit, struct error *why)
     }
     if (good && commit != NULL) {
         enum sql_id count = round->dataset == DATASET_VOTES ? SQL_VOTE_COUNT : SQL_REQUEST_COUNT;
-        int64_t rows = number(db, db_query(db, count, DB_NULL), 0);
+        int64_t rows = db_number(db_query(db, count, DB_NULL), 0);
         good = db_run(db, SQL_DATASET_PUSHED, why, DB_TEXT(dataset_name(round->dataset)),
                       DB_TEXT(commit), DB_INTEGER(time(NULL)), DB_INTEGER(rows));
     }

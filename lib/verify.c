@@ -10,25 +10,6 @@
 
 enum { ROW_MAX = 1 << 24 };
 
-static int64_t
-number(struct db *db, enum sql_id id)
-{
-    sqlite3_stmt *row = db_query(db, id, DB_NULL);
-    int64_t value = db_next(db, row, NULL) ? sqlite3_column_int64(row, 0) : 0;
-
-    db_done(row);
-    return value;
-}
-
-static const struct hub_file *
-tree_find(const struct hub_tree *tree, const char *path)
-{
-    for (size_t i = 0; i < tree->count; i++)
-        if (strcmp(tree->files[i].path, path) == 0)
-            return &tree->files[i];
-    return NULL;
-}
-
 static int
 file_compare(const void *left, const void *right)
 {
@@ -39,7 +20,7 @@ file_compare(const void *left, const void *right)
 static long
 verify_requests(const struct pull *pull, struct hub_tree *tree, FILE *out, struct error *why)
 {
-    sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_REQUESTS, DB_NULL);
+    sqlite3_stmt *row = db_query(pull->db, SQL_REQUEST_KNOWN, DB_NULL);
     bool cached = db_next(pull->db, row, why);
     long differences = 0;
     size_t i = 0;
@@ -101,9 +82,9 @@ static long
 verify_votes(const struct pull *pull, const struct hub_tree *tree, const char *sha, FILE *out,
              struct error *why)
 {
-    const struct hub_file *file = tree_find(tree, VOTE_FILE);
+    const struct hub_file *file = hub_tree_find(tree, VOTE_FILE);
     struct buf content;
-    int64_t found = 0, cached = number(pull->db, SQL_VOTE_COUNT);
+    int64_t found = 0, cached = db_number(db_query(pull->db, SQL_VOTE_COUNT, DB_NULL), 0);
     long differences = 0;
 
     buf_init(&content, (size_t)pull->config->hub_max_mb << 20);
@@ -131,7 +112,7 @@ verify_votes(const struct pull *pull, const struct hub_tree *tree, const char *s
 static long
 verify_contents(const struct pull *pull, const struct table *table, FILE *out)
 {
-    int64_t cached = number(pull->db, SQL_MODEL_COUNT);
+    int64_t cached = db_number(db_query(pull->db, SQL_MODEL_COUNT, DB_NULL), 0);
     long differences = 0;
     struct buf raw;
 

@@ -29,9 +29,6 @@ DELETE FROM requests WHERE path = ?1;
 -- name: request_count
 SELECT count(*) FROM requests;
 
--- name: request_by_status
-SELECT status, count(*) FROM requests GROUP BY status ORDER BY status;
-
 -- name: request_state
 INSERT INTO request_states (path, seen_at, status) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING;
 

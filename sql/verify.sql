@@ -1,9 +1,5 @@
 -- Comparing the cache with the Hub.
 
--- name: verify_requests
-SELECT path, oid FROM requests WHERE oid <> '' UNION ALL SELECT path, oid FROM request_skips
-ORDER BY path;
-
 -- name: verify_vote
 SELECT vote_type, timestamp FROM votes
 WHERE model = ?1 AND revision = ?2 AND username = ?3 AND pull > 0;
