@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, SECRET, URL, REPO, PATH, NUMBER, CHOICE, ORIGINS };
+enum kind { TEXT, SECRET, URL, REPO, PATH, NUMBER, CHOICE, LIST };
 
 struct setting {
     const char *name;
@@ -21,6 +21,7 @@ struct setting {
     long min, max;              /* NUMBER; SECRET: min is its SECRET_ bit */
     const char *const *choices; /* CHOICE: NULL-terminated; the member gets the index */
     const char *help;
+    const char *example; /* LIST */
 };
 
 static const char *const environments[] = { "development", "production", NULL };
@@ -35,6 +36,9 @@ static const struct setting settings[] = {
     { "HF_ENDPOINT", URL, AT(hf_endpoint), "https://huggingface.co", 0, 0, NULL, "the Hub" },
     { "HF_TOKEN", SECRET, AT(hf_token), "", SECRET_HF_TOKEN, 0, NULL,
       "the server's own token for the Hub; only the fetcher reads it" },
+    { "HF_READ_TOKEN", SECRET, AT(read_token), "", SECRET_HF_READ, 0, NULL,
+      "a read-only token with which models.fcgi and votes.fcgi look models up, gated ones "
+      "included" },
     { "HUB_WEBHOOK_SECRET", SECRET, AT(webhook_secret), "", SECRET_HUB_WEBHOOK, 0, NULL,
       "what the Hub's webhooks must carry to start a sync; without it there is no webhook" },
     { "HF_ORGANIZATION", TEXT, AT(organization), "open-llm-leaderboard", 0, 0, NULL,
@@ -54,8 +58,8 @@ static const struct setting settings[] = {
       "file that names the benchmarks and columns" },
     { "LEADERBOARD_PROFILE", CHOICE, AT(profile), "documented", 0, 0, profiles,
       "shape of the leaderboard's answers: documented or space" },
-    { "CORS_ORIGINS", ORIGINS, AT(cors_origins), "[\"*\"]", 0, 0, NULL,
-      "JSON list of origins that browsers may read from, or [\"*\"]" },
+    { "CORS_ORIGINS", LIST, AT(cors_origins), "[\"*\"]", 0, 0, NULL,
+      "JSON list of origins that browsers may read from, or [\"*\"]", "[\"https://example.org\"]" },
     { "CACHE_TTL", NUMBER, AT(cache_ttl), "300", 0, 86400, NULL,
       "seconds that clients may keep an answer" },
     { "HUB_TIMEOUT", NUMBER, AT(hub_timeout), "30", 1, 3600, NULL,
@@ -64,6 +68,24 @@ static const struct setting settings[] = {
       "how often a passing failure of the Hub is tried again" },
     { "HUB_MAX_MB", NUMBER, AT(hub_max_mb), "256", 1, 4096, NULL,
       "largest file that is taken from the Hub, in MiB" },
+    { "HUB_DEADLINE", NUMBER, AT(hub_deadline), "10", 1, 300, NULL,
+      "seconds that one request of the API waits for the Hub in all" },
+    { "AUTH_CACHE_TTL", NUMBER, AT(auth_ttl), "300", 1, 86400, NULL,
+      "seconds for which it is remembered whose a token is" },
+    { "MODEL_CACHE_TTL", NUMBER, AT(model_ttl), "300", 0, 86400, NULL,
+      "seconds for which it is remembered what the Hub knows of a model" },
+    { "RATE_LIMIT_REQUESTS", NUMBER, AT(rate_requests), "1000", 0, 1000000, NULL,
+      "requests that one client address may make of each endpoint group in a window; 0: any" },
+    { "RATE_LIMIT_WINDOW", NUMBER, AT(rate_window), "60", 1, 86400, NULL,
+      "seconds of that window" },
+    { "TRUSTED_PROXIES", LIST, AT(trusted_proxies), "[]", 0, 0, NULL,
+      "JSON list of addresses or networks whose X-Forwarded-For is believed",
+      "[\"127.0.0.1\", \"10.0.0.0/8\"]" },
+    { "RATE_LIMIT_QUOTA", NUMBER, AT(quota), "5", 0, 100000, NULL,
+      "submissions that one user may make in RATE_LIMIT_PERIOD" },
+    { "RATE_LIMIT_PERIOD", NUMBER, AT(quota_days), "7", 1, 3650, NULL, "days of that period" },
+    { "HIGHER_QUOTA_USERS", LIST, AT(higher_quota_users), "[]", 0, 0, NULL,
+      "JSON list of users with twice that quota", "[\"alice\"]" },
     { "HISTORY_SNAPSHOTS", NUMBER, AT(history), "365", 0, 100000, NULL,
       "how many past snapshots of the contents are kept, as differences" },
     { "HISTORY_DAYS", NUMBER, AT(history_days), "730", 0, 36500, NULL,
@@ -185,19 +207,19 @@ read_number(const struct setting *setting, const char *value, long *number, stru
 }
 
 static bool
-read_origins(const struct setting *setting, const char *value, char ***origins, struct error *why)
+read_list(const struct setting *setting, const char *value, char ***items, struct error *why)
 {
     json_t *list = json_read(value, strlen(value), NULL);
     size_t count = json_array_size(list), index;
     json_t *item;
 
-    *origins = mem_zero(count + 1, sizeof(char *));
+    *items = mem_zero(count + 1, sizeof(char *));
     json_array_foreach(list, index, item)
     {
-        const char *origin = json_string_value(item);
-        if (origin == NULL || origin[0] == '\0' || strpbrk(origin, "\r\n") != NULL)
+        const char *text = json_string_value(item);
+        if (text == NULL || text[0] == '\0' || strpbrk(text, "\r\n") != NULL)
             goto bad;
-        (*origins)[index] = mem_string(origin);
+        (*items)[index] = mem_string(text);
     }
     if (!json_is_array(list))
         goto bad;
@@ -205,8 +227,8 @@ read_origins(const struct setting *setting, const char *value, char ***origins, 
     return true;
 bad:
     json_decref(list);
-    error_set(why, "%s: '%s' is no JSON list of origins, like [\"https://example.org\"]",
-              setting->name, value);
+    error_set(why, "%s: '%s' is no JSON list of texts, like %s", setting->name, value,
+              setting->example);
     return false;
 }
 
@@ -288,8 +310,8 @@ setting_read(struct config *config, const struct setting *setting, const char *v
         return true;
     case NUMBER:
         return read_number(setting, value, place, why);
-    case ORIGINS:
-        return read_origins(setting, value, place, why);
+    case LIST:
+        return read_list(setting, value, place, why);
     case CHOICE:
         break;
     }
@@ -353,9 +375,9 @@ config_free(struct config *config)
 {
     for (size_t i = 0; i < SETTINGS; i++) {
         void *place = (char *)config + settings[i].offset;
-        if (settings[i].kind == ORIGINS)
-            for (char **origin = *(char ***)place; origin != NULL && *origin != NULL; origin++)
-                free(*origin);
+        if (settings[i].kind == LIST)
+            for (char **item = *(char ***)place; item != NULL && *item != NULL; item++)
+                free(*item);
         if (settings[i].kind != NUMBER && settings[i].kind != CHOICE) {
             free(*(void **)place);
             *(void **)place = NULL;
@@ -371,7 +393,7 @@ config_help(FILE *out)
         fprintf(out, "  %-24s %s\n  %-24s   default: %s\n", settings[i].name, settings[i].help, "",
                 settings[i].initial[0] == '\0' ? "(none)" : settings[i].initial);
     fprintf(out, "  %-24s %s\n  %-24s   default: INFO\n", "LOG_LEVEL[_COMPONENT]",
-            "DEBUG, INFO, WARNING or ERROR; components HTTP, DB, HUB, SYNC", "");
+            "DEBUG, INFO, WARNING or ERROR; components HTTP, DB, HUB, SYNC, AUTH", "");
     fprintf(out, "  %-24s %s\n", "ENV_FILE", "the .env file, when it is not ./.env");
 }
 
@@ -403,11 +425,11 @@ config_print(const struct config *config, FILE *out)
                          setting->choices[setting->offset == AT(profile) ? (int)config->profile
                                                                          : *(const bool *)place]);
             break;
-        case ORIGINS:
+        case LIST:
             buf_init(&list, 1 << 20);
-            for (char *const *origin = *(char *const *const *)place; *origin != NULL; origin++) {
+            for (char *const *item = *(char *const *const *)place; *item != NULL; item++) {
                 buf_byte(&list, list.length == 0 ? '[' : ',');
-                json_put_text(&list, *origin, strlen(*origin));
+                json_put_text(&list, *item, strlen(*item));
             }
             buf_text(&list, list.length == 0 ? "[]" : "]");
             print_quoted(out, setting->name, buf_string(&list));

@@ -21,13 +21,14 @@ enum {
 };
 
 /* The secret settings, as bits. */
-enum { SECRET_HF_TOKEN = 1, SECRET_HUB_WEBHOOK = 2 };
+enum { SECRET_HF_TOKEN = 1, SECRET_HUB_WEBHOOK = 2, SECRET_HF_READ = 4 };
 
 enum profile { PROFILE_DOCUMENTED, PROFILE_SPACE, PROFILE_COUNT };
 
 struct config {
     bool production;      /* ENVIRONMENT=production */
     char *hf_token;       /* HF_TOKEN, NULL when not set or not asked for */
+    char *read_token;     /* HF_READ_TOKEN, likewise */
     char *webhook_secret; /* HUB_WEBHOOK_SECRET, likewise */
     char *hf_endpoint;    /* without a trailing slash */
     char *organization;   /* HF_ORGANIZATION */
@@ -45,9 +46,18 @@ struct config {
     long hub_timeout;     /* HUB_TIMEOUT, seconds without progress before the Hub counts as gone */
     long hub_retries;     /* HUB_RETRIES, how often a passing failure is tried again */
     long hub_max_mb;      /* HUB_MAX_MB, the largest file taken from the Hub, in 2^20 bytes */
-    struct log log;       /* LOG_LEVEL, LOG_LEVEL_<COMPONENT>, LOG_FORMAT; fd is standard error */
-    long history;         /* HISTORY_SNAPSHOTS, how many past snapshots are kept */
-    long history_days;    /* HISTORY_DAYS, how long state changes of requests are kept */
+    long hub_deadline;    /* HUB_DEADLINE, seconds that an API request waits for the Hub in all */
+    long auth_ttl;        /* AUTH_CACHE_TTL, seconds */
+    long model_ttl;       /* MODEL_CACHE_TTL, seconds */
+    long rate_requests;   /* RATE_LIMIT_REQUESTS per address and endpoint group, 0: any number */
+    long rate_window;     /* RATE_LIMIT_WINDOW, seconds */
+    char **trusted_proxies;    /* TRUSTED_PROXIES, NULL-terminated: addresses and networks */
+    long quota;                /* RATE_LIMIT_QUOTA, submissions of a user in a period */
+    long quota_days;           /* RATE_LIMIT_PERIOD, days */
+    char **higher_quota_users; /* HIGHER_QUOTA_USERS, NULL-terminated */
+    struct log log;    /* LOG_LEVEL, LOG_LEVEL_<COMPONENT>, LOG_FORMAT; fd is standard error */
+    long history;      /* HISTORY_SNAPSHOTS, how many past snapshots are kept */
+    long history_days; /* HISTORY_DAYS, how long state changes of requests are kept */
 };
 
 /* Reads the settings. `secrets` are the SECRET_ bits that are wanted: a program does not hold what

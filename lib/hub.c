@@ -1,7 +1,6 @@
 #include "hub.h"
 
-#include "json.h"
-#include "transfer.h"
+#include "hub_private.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -69,33 +68,38 @@ hub_tree_find(const struct hub_tree *tree, const char *path)
     return NULL;
 }
 
-/* A GET of JSON. *value is a new reference on HUB_OK; *link (may be NULL) becomes the next page's
- * address, owned by the caller, or NULL. */
-static enum hub_result
-hub_get_json(struct hub *hub, const char *url, const char *what, json_t **value, char **link,
+enum hub_result
+hub_get_json(struct hub *hub, struct transfer *transfer, size_t max, json_t **value, char **link,
              struct error *why)
 {
     struct buf body;
-    struct transfer transfer = { .url = url, .what = what, .out = &body };
 
-    buf_init(&body, TREE_PAGE_MAX);
-    enum hub_result result = transfer_one(hub, &transfer);
+    buf_init(&body, max);
+    transfer->out = &body;
+    enum hub_result result = transfer_one(hub, transfer);
     if (result == HUB_OK) {
-        *value = json_read(buf_string(&body), body.length, &transfer.why);
+        *value = json_read(buf_string(&body), body.length, &transfer->why);
         if (*value == NULL) {
-            error_prefix(&transfer.why, "%s: the answer of %s", what, hub->config->hf_endpoint);
+            error_prefix(&transfer->why, "%s: the answer of %s", transfer->what,
+                         hub->config->hf_endpoint);
             result = HUB_BROKEN;
         }
     }
     if (result != HUB_OK && why != NULL)
-        *why = transfer.why;
+        *why = transfer->why;
     if (link != NULL) {
-        *link = transfer.link;
-        transfer.link = NULL;
+        *link = transfer->link;
+        transfer->link = NULL;
     }
-    transfer_free(&transfer);
+    transfer_free(transfer);
     buf_free(&body);
     return result;
+}
+
+void
+hub_deadline(struct hub *hub, long ms)
+{
+    hub->deadline_ms = ms == 0 ? 0 : transfer_now_ms() + ms;
 }
 
 /* ---- the API ---- */
@@ -141,8 +145,8 @@ hub_revision(struct hub *hub, const char *repo, char sha[SHA1_HEX], struct error
     buf_init(&what, 4096);
     buf_format(&url, "%s/api/datasets/%s/revision/main", hub->config->hf_endpoint, repo);
     buf_format(&what, "dataset %s", repo);
-    enum hub_result result =
-        hub_get_json(hub, buf_string(&url), buf_string(&what), &info, NULL, why);
+    struct transfer transfer = { .url = buf_string(&url), .what = buf_string(&what) };
+    enum hub_result result = hub_get_json(hub, &transfer, TREE_PAGE_MAX, &info, NULL, why);
     if (result == HUB_OK && !copy_hex(sha, json_member_text(info, "sha"), SHA1_HEX)) {
         error_set(why, "dataset %s: %s names no commit (\"sha\"): check HF_ENDPOINT", repo,
                   hub->config->hf_endpoint);
@@ -205,8 +209,9 @@ hub_list(struct hub *hub, const char *repo, const char *sha, struct hub_tree *tr
     for (int page = 0; result == HUB_OK && page < TREE_PAGES_MAX; page++) {
         json_t *entries = NULL, *entry;
         char *next = NULL;
-        result = hub_get_json(hub, link == NULL ? buf_string(&url) : link, buf_string(&what),
-                              &entries, &next, why);
+        struct transfer transfer = { .url = link == NULL ? buf_string(&url) : link,
+                                     .what = buf_string(&what) };
+        result = hub_get_json(hub, &transfer, TREE_PAGE_MAX, &entries, &next, why);
         free(link);
         link = next;
         if (result == HUB_OK && !json_is_array(entries)) {
@@ -252,12 +257,11 @@ content_verified(const struct hub_file *file, const struct buf *content)
     return strcmp(hex, file->oid) == 0;
 }
 
-/* The address of a file at a commit. */
-static void
-file_url(struct buf *url, const struct hub *hub, const char *repo, const char *sha,
-         const char *path)
+void
+hub_file_url(struct buf *url, const struct hub *hub, const char *kind, const char *repo,
+             const char *sha, const char *path)
 {
-    buf_format(url, "%s/datasets/%s/resolve/%s", hub->config->hf_endpoint, repo, sha);
+    buf_format(url, "%s/%s%s/resolve/%s", hub->config->hf_endpoint, kind, repo, sha);
     for (const char *segment = path; *segment != '\0';) {
         size_t length = strcspn(segment, "/");
         buf_byte(url, '/');
@@ -299,7 +303,8 @@ downloads_source(void *context)
     buf_reset(&download->url);
     buf_reset(&download->what);
     buf_reset(&download->content);
-    file_url(&download->url, downloads->hub, downloads->repo, downloads->sha, download->file->path);
+    hub_file_url(&download->url, downloads->hub, "datasets/", downloads->repo, downloads->sha,
+                 download->file->path);
     buf_format(&download->what, "%s of dataset %s", download->file->path, downloads->repo);
     download->transfer = (struct transfer){ .url = buf_string(&download->url),
                                             .what = buf_string(&download->what),

@@ -17,6 +17,8 @@
 #include "error.h"
 #include "mem.h"
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +49,10 @@ void hub_watch(struct hub *hub, hub_progress *progress, void *context);
 
 /* How many HTTP requests were sent so far, retries and redirects included. */
 unsigned hub_requests(const struct hub *hub);
+
+/* From now on exchanges must end within `ms` milliseconds and nothing is tried again, for callers
+ * who wait; 0 lifts that. */
+void hub_deadline(struct hub *hub, long ms);
 
 struct hub_file {
     const char *path;
@@ -104,6 +110,28 @@ struct hub_upload {
 enum hub_result hub_commit(struct hub *hub, const char *repo, const char *parent,
                            const char *summary, const struct hub_upload *uploads, size_t count,
                            char commit[SHA1_HEX], struct error *why)
+    __attribute__((warn_unused_result));
+
+/* ---- users and models ---- */
+
+struct hub_user {
+    char name[128]; /* as the Hub spells it */
+    bool person;    /* not an organisation or an application */
+};
+
+/* Whose token it is. HUB_DENIED: nobody's, or it has expired. */
+enum hub_result hub_whoami(struct hub *hub, const char *token, struct hub_user *user,
+                           struct error *why) __attribute__((warn_unused_result));
+
+/* What the Hub knows of a model at a revision (branch, tag or commit), with HF_READ_TOKEN where
+ * there is one. `id` must have passed model_id_valid(). On HUB_OK *info is a new reference. */
+enum hub_result hub_model(struct hub *hub, const char *id, const char *revision, json_t **info,
+                          struct error *why) __attribute__((warn_unused_result));
+
+/* A model's file at a commit, or with `range` ("0-7") a part of it, into an empty buffer, whose
+ * maximum bounds it (HUB_TOO_LARGE). */
+enum hub_result hub_model_file(struct hub *hub, const char *id, const char *sha, const char *path,
+                               const char *range, struct buf *out, struct error *why)
     __attribute__((warn_unused_result));
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { LOG_LINE_MAX = 8192 };
 
-static const char *const component_names[LOG_COMPONENTS] = { "HTTP", "DB", "HUB", "SYNC" };
+static const char *const component_names[LOG_COMPONENTS] = { "HTTP", "DB", "HUB", "SYNC", "AUTH" };
 static const char *const level_names[] = { "DEBUG", "INFO", "WARNING", "ERROR" };
 
 const char *

@@ -15,7 +15,7 @@
 enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR };
 
 /* Who speaks; LOG_LEVEL_<COMPONENT> sets the level of one. */
-enum log_component { LOG_HTTP, LOG_DB, LOG_HUB, LOG_SYNC, LOG_COMPONENTS };
+enum log_component { LOG_HTTP, LOG_DB, LOG_HUB, LOG_SYNC, LOG_AUTH, LOG_COMPONENTS };
 
 struct log {
     int fd;    /* where lines go; not owned */

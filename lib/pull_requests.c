@@ -218,12 +218,8 @@ apply_file(struct work *work, const struct hub_file *file, struct buf *content, 
     else
         good = state_record(db, file->path, submission.status, why) &&
                db_run(db, SQL_REQUEST_UNSKIP, why, DB_TEXT(file->path)) &&
-               db_run(db, SQL_REQUEST_PUT, why, DB_TEXT(file->path), DB_TEXT(file->oid),
-                      DB_TEXT(submission.model), DB_TEXT(submission.revision),
-                      DB_TEXT(submission.precision), DB_TEXT(submission.weight_type),
-                      DB_TEXT(submission.status), DB_TEXT(submission.sender),
-                      DB_INTEGER(submission.submitted_at), DB_TEXT(submission.submitted_time),
-                      DB_BYTES(content->data, content->length));
+               submission_put(db, file->path, file->oid, &submission, content->data,
+                              content->length, why);
     arena_free(&arena);
     return good;
 }

@@ -80,6 +80,7 @@ submission_parse(struct submission *submission, const char *content, size_t leng
         (submission->precision = member(file, "precision", NULL, arena, why)) != NULL &&
         (submission->weight_type = member(file, "weight_type", "Original", arena, why)) != NULL &&
         (submission->sender = member(file, "sender", "", arena, why)) != NULL &&
+        (submission->model_type = member(file, "model_type", "", arena, why)) != NULL &&
         (submission->submitted_time = member(file, "submitted_time", "", arena, why)) != NULL;
     const char *status = good ? member(file, "status", NULL, arena, why) : NULL;
     json_decref(file);
@@ -91,4 +92,17 @@ submission_parse(struct submission *submission, const char *content, size_t leng
     submission->status = upper;
     submission->submitted_at = time_parse(submission->submitted_time);
     return true;
+}
+
+bool
+submission_put(struct db *db, const char *path, const char *oid,
+               const struct submission *submission, const char *content, size_t length,
+               struct error *why)
+{
+    return db_run(db, SQL_REQUEST_PUT, why, DB_TEXT(path), DB_TEXT(oid), DB_TEXT(submission->model),
+                  DB_TEXT(submission->revision), DB_TEXT(submission->precision),
+                  DB_TEXT(submission->weight_type), DB_TEXT(submission->status),
+                  DB_TEXT(submission->sender), DB_INTEGER(submission->submitted_at),
+                  DB_TEXT(submission->submitted_time), DB_TEXT(submission->model_type),
+                  DB_BYTES(content, length));
 }

@@ -19,8 +19,8 @@ enum {
     POLL_MS = 1000,
 };
 
-static int64_t
-now_ms(void)
+int64_t
+transfer_now_ms(void)
 {
     struct timespec now;
 
@@ -67,7 +67,7 @@ on_body(char *bytes, size_t one, size_t length, void *context)
         buf_reset(transfer->out);
         transfer->resumed = 0;
     }
-    if (status == 206 && transfer->range_start != transfer->resumed)
+    if (status == 206 && transfer->range == NULL && transfer->range_start != transfer->resumed)
         return 0; /* a part that does not join on */
     buf_put(transfer->out, bytes, length);
     transfer->too_large = !buf_ok(transfer->out);
@@ -196,6 +196,17 @@ transfer_reset(struct transfer *transfer)
     transfer->resumed = transfer->out->length;
 }
 
+/* How many ms an exchange may take. */
+static long
+time_left(const struct hub *hub)
+{
+    int64_t left = hub->deadline_ms - transfer_now_ms();
+
+    if (hub->deadline_ms == 0 || left > TIMEOUT_S * 1000)
+        return TIMEOUT_S * 1000;
+    return left < 1 ? 1 : (long)left;
+}
+
 /* Sends the transfer's next request. */
 static void
 transfer_send(struct hub *hub, struct transfer *transfer)
@@ -217,7 +228,7 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, time_left(hub));
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, config->hub_timeout);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "leaderboard-backend/1.0");
@@ -230,6 +241,8 @@ transfer_send(struct hub *hub, struct transfer *transfer)
         char range[32];
         snprintf(range, sizeof range, "%zu-", transfer->resumed);
         curl_easy_setopt(curl, CURLOPT_RANGE, range);
+    } else if (transfer->range != NULL) {
+        curl_easy_setopt(curl, CURLOPT_RANGE, transfer->range);
     }
     if (transfer->verb != VERB_GET) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
@@ -248,8 +261,9 @@ transfer_send(struct hub *hub, struct transfer *transfer)
         if (longer != NULL)
             transfer->headers = longer;
     }
-    if (config->hf_token != NULL && !transfer->anonymous && same_origin(url, config->hf_endpoint))
-        add_header(transfer, "Authorization: Bearer", config->hf_token);
+    const char *token = transfer->token != NULL ? transfer->token : config->hf_token;
+    if (token != NULL && !transfer->anonymous && same_origin(url, config->hf_endpoint))
+        add_header(transfer, "Authorization: Bearer", token);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer->headers);
     hub->requests++;
     curl_multi_add_handle(hub->multi, curl);
@@ -406,16 +420,17 @@ transfer_step(struct hub *hub, struct transfer *transfer, CURLcode code)
     }
     transfer->result = judge(transfer, code, &transfer->why);
     if (transfer->limit_left == 0 && transfer->limit_reset > 0) {
-        int64_t reset = now_ms() + (transfer->limit_reset + 1) * 1000;
-        if (hub->config->hub_retries > 0 && reset > hub->paused_until_ms)
+        int64_t reset = transfer_now_ms() + (transfer->limit_reset + 1) * 1000;
+        if (hub->config->hub_retries > 0 && hub->deadline_ms == 0 && reset > hub->paused_until_ms)
             hub->paused_until_ms = reset;
     }
     bool passing = transfer->result == HUB_UNAVAILABLE || transfer->result == HUB_LIMITED;
-    if (passing && !transfer->once && transfer->attempts < hub->config->hub_retries) {
+    if (passing && !transfer->once && hub->deadline_ms == 0 &&
+        transfer->attempts < hub->config->hub_retries) {
         long wait = retry_wait(transfer);
         log_event(&hub->config->log, LEVEL_WARNING, LOG_HUB, "trying again",
                   LOG_INTEGER("wait_s", wait), LOG_TEXT("error", transfer->why.text));
-        transfer->wait_until_ms = now_ms() + wait * 1000;
+        transfer->wait_until_ms = transfer_now_ms() + wait * 1000;
         transfer->attempts++;
         transfer->hops = 0;
         free(transfer->location);
@@ -443,7 +458,7 @@ struct queue {
 static int
 queue_send(struct hub *hub, struct queue *queue)
 {
-    int64_t now = now_ms(), soonest = now + POLL_MS;
+    int64_t now = transfer_now_ms(), soonest = now + POLL_MS;
     struct transfer **place = &queue->waiting;
 
     while (*place != NULL) {

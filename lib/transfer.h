@@ -30,6 +30,8 @@ struct transfer {
     size_t body_length;
     bool resumable;           /* a GET whose broken body may go on where it ended */
     bool anonymous;           /* without the token, even at the Hub's own origin */
+    const char *token;        /* goes along instead of HF_TOKEN, to the Hub's own origin only */
+    const char *range;        /* of a GET, like "0-7"; the Hub may send the whole all the same */
     const char *const *extra; /* more header lines, NULL-terminated; NULL for none */
     bool once;                /* not tried again: whether it took effect must be looked up first */
     struct buf *out;          /* where the body of a 2xx answer goes */
@@ -72,6 +74,9 @@ void transfer_run(struct hub *hub, transfer_source *source, transfer_sink *sink,
 /* Runs one transfer and returns its result. */
 enum hub_result transfer_one(struct hub *hub, struct transfer *transfer);
 
+/* The monotonic clock of the engine. */
+int64_t transfer_now_ms(void);
+
 /* Frees what a transfer owns (not what the caller gave it). */
 void transfer_free(struct transfer *transfer);
 
@@ -85,6 +90,7 @@ struct hub {
     void *progress_context;
     unsigned requests;
     int64_t paused_until_ms; /* monotonic; nothing is started before */
+    int64_t deadline_ms;     /* monotonic; 0 for none */
 };
 
 #endif

@@ -15,10 +15,10 @@ SELECT status FROM requests WHERE path = ?1;
 
 -- name: request_put
 INSERT INTO requests (path, oid, model, revision, precision, weight_type, status, sender, submitted_at,
-                      submitted_time, content)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                      submitted_time, model_type, content)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (path) DO UPDATE SET oid = ?2, model = ?3, revision = ?4, precision = ?5, weight_type = ?6,
-    status = ?7, sender = ?8, submitted_at = ?9, submitted_time = ?10, content = ?11;
+    status = ?7, sender = ?8, submitted_at = ?9, submitted_time = ?10, model_type = ?11, content = ?12;
 
 -- name: request_pushed
 UPDATE requests SET oid = ?2 WHERE path = ?1;

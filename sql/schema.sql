@@ -128,3 +128,39 @@ CREATE TABLE outbox (
     error      TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX outbox_dataset ON outbox (dataset, parked, id);
+
+-- migration: 3
+
+-- What a list of submissions shows and how many one user made lately.
+ALTER TABLE requests ADD COLUMN model_type TEXT NOT NULL DEFAULT '';
+UPDATE requests SET model_type = coalesce(json_extract(content, '$.model_type'), '')
+WHERE json_valid(content);
+CREATE INDEX requests_sender ON requests (sender, submitted_at);
+
+-- The submissions that were accepted here: a request file can be replaced by a later one, a quota
+-- must not be.
+CREATE TABLE submissions (
+    username     TEXT NOT NULL,
+    submitted_at INTEGER NOT NULL,       -- Unix seconds
+    path         TEXT NOT NULL,
+    PRIMARY KEY (username, submitted_at, path)
+) WITHOUT ROWID;
+
+-- Whose a token is, as the Hub said.
+CREATE TABLE tokens (
+    hash       TEXT PRIMARY KEY,         -- SHA-256 of the token, which itself is nowhere
+    owner      TEXT NOT NULL,            -- '': nobody's
+    person     INTEGER NOT NULL,         -- 0: an organisation's or an application's
+    expires_at INTEGER NOT NULL          -- Unix seconds
+) WITHOUT ROWID;
+CREATE INDEX tokens_expiry ON tokens (expires_at);
+
+-- What the Hub said of a model at a revision.
+CREATE TABLE model_facts (
+    model      TEXT NOT NULL,
+    revision   TEXT NOT NULL,            -- as it was asked for: a branch, tag or commit
+    facts      TEXT NOT NULL,            -- JSON
+    expires_at INTEGER NOT NULL,         -- Unix seconds
+    PRIMARY KEY (model, revision)
+) WITHOUT ROWID;
+CREATE INDEX model_facts_expiry ON model_facts (expires_at);

@@ -66,13 +66,9 @@ request_once(struct db *db, const char *path, const char *file, const char *base
                 submission_parse(&submission, buf_string(&content), content.length, &arena, &why) &&
                 db_begin(db, &why) == DB_OK;
     if (good) {
-        good = db_run(db, SQL_REQUEST_PUT, &why, DB_TEXT(path), DB_TEXT(base_oid),
-                      DB_TEXT(submission.model), DB_TEXT(submission.revision),
-                      DB_TEXT(submission.precision), DB_TEXT(submission.weight_type),
-                      DB_TEXT(submission.status), DB_TEXT(submission.sender),
-                      DB_INTEGER(submission.submitted_at), DB_TEXT(submission.submitted_time),
-                      DB_BYTES(content.data, content.length)) &&
-               outbox_add_request(db, path, base_oid, content.data, &why);
+        good =
+            submission_put(db, path, base_oid, &submission, content.data, content.length, &why) &&
+            outbox_add_request(db, path, base_oid, content.data, &why);
         if (good)
             good = db_commit(db, &why) == DB_OK;
         else

@@ -1,0 +1,18 @@
+/* hub_private: what the parts of the Hub's client share. */
+#ifndef HUB_PRIVATE_H
+#define HUB_PRIVATE_H
+
+#include "json.h"
+#include "transfer.h"
+
+/* Runs a transfer whose answer is JSON of at most `max` bytes; its `out` is set here. On HUB_OK
+ * *value is a new reference. *link (may be NULL) becomes the next page's address, owned by the
+ * caller, or NULL. */
+enum hub_result hub_get_json(struct hub *hub, struct transfer *transfer, size_t max, json_t **value,
+                             char **link, struct error *why);
+
+/* Appends the address of a file at a commit; `kind` is "datasets/", or "" for models. */
+void hub_file_url(struct buf *url, const struct hub *hub, const char *kind, const char *repo,
+                  const char *sha, const char *path);
+
+#endif
