@@ -26,6 +26,7 @@ LIB_OBJ  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c)) $(BUILD)/lib
 FCGI     = $(patsubst cgi-bin/%.c,$(BUILD)/%.fcgi,$(wildcard cgi-bin/*.c))
 TOOLS    = $(patsubst %.c,$(BUILD)/%,$(notdir $(wildcard cron/*.c tools/*.c)))
 TESTBIN  = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c))
+ERRORS   = $(patsubst %,$(BUILD)/www/errors/%.html,$(shell awk '/^[1-9]/ { print $$1 }' www/errors.txt))
 SOURCES  = $(wildcard lib/*.[ch] cgi-bin/*.c cron/*.c tools/*.c tests/*/*.[ch])
 
 .PHONY: all help programs run test san fuzz bench check format install uninstall clean
@@ -36,7 +37,7 @@ all: ## build everything into build/, installing what is missing
 	@tools/deps.sh build
 	@$(MAKE) --no-print-directory programs
 
-programs: $(FCGI) $(TOOLS) $(TESTBIN)
+programs: $(FCGI) $(TOOLS) $(TESTBIN) $(ERRORS)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -68,6 +69,10 @@ $(BUILD)/%: tools/%.c $(BUILD)/liblb.a
 $(BUILD)/tests/%: tests/programs/%.c $(BUILD)/liblb.a
 	@mkdir -p $(@D)
 	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+
+$(BUILD)/www/errors/%.html: www/errors.txt
+	@mkdir -p $(@D)
+	@awk '$$1 == "$*" { sub(/^[0-9]+ /, ""); gsub(/["\\]/, "\\\\&"); printf "{\"detail\":\"%s\"}\n", $$0 }' $< >$@
 
 run: all ## serve the leaderboard in the foreground, with a local Hub unless HF_ENDPOINT is given
 	@exec tools/serve.sh $(BUILD)

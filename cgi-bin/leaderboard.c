@@ -2,69 +2,27 @@
  *
  * Both answer with a body that the fetcher published: this program only chooses a profile and a
  * content coding, and lighttpd sends the file. */
-#include "http.h"
 #include "snapshot.h"
+#include "store.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { RETRY_AFTER_S = 10 };
 
 struct board {
     const struct config *config;
-    struct db *db;
-    time_t opened_at;
-    dev_t device; /* which file is open */
-    ino_t inode;
-    int64_t version; /* of the database when `snapshots` was read */
-    struct snapshots snapshots;
+    struct store store;
+    struct snapshots snapshots; /* what is published, as far as `store` says */
 };
 
 static int
-unavailable(struct response *response, const char *detail)
+no_data(struct response *response)
 {
-    char seconds[16];
-
-    snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
-    response_header(response, "Retry-After", seconds);
-    return response_detail(response, 503, "%s", detail);
-}
-
-/* Opens the database where it is not open, and anew every CACHE_TTL seconds and when another file
- * has taken its place. Returns 0 or the status of an answer. */
-static int
-board_open(struct board *board, struct response *response)
-{
-    char path[PATH_MAX];
-    struct error why;
-    time_t now = time(NULL);
-
-    struct stat file = { 0 };
-
-    snprintf(path, sizeof path, "%s/cache.db", board->config->state_dir);
-    bool there = stat(path, &file) == 0;
-    if (board->db != NULL && now - board->opened_at <= board->config->cache_ttl && there &&
-        file.st_ino == board->inode && file.st_dev == board->device)
-        return 0;
-    db_close(board->db);
-    board->db = NULL;
-    board->version = -1;
-    board->inode = file.st_ino;
-    board->device = file.st_dev;
-    enum db_result result = db_open(&board->db, path, SQL_DATABASE_CACHE, DB_READER, &why);
-    board->opened_at = now;
-    if (result == DB_OK)
-        return 0;
-    if (result != DB_ABSENT)
-        log_event(&board->config->log, LEVEL_ERROR, LOG_DB, "cannot open the cache",
-                  LOG_TEXT("error", why.text));
-    return unavailable(response, result == DB_ABSENT
-                                     ? "there is no data yet: the first sync has not ended"
-                                     : "the server's database cannot be read; try again later");
+    return response_unavailable(response, RETRY_AFTER_S,
+                                "there is no data yet: the first sync has not ended");
 }
 
 /* Reads what is published when another process has committed since. */
@@ -72,78 +30,62 @@ static int
 board_refresh(struct board *board, struct response *response)
 {
     struct error why;
-    int status = board_open(board, response);
+    int status = store_open(&board->store, response);
 
-    if (status != 0)
+    if (status != 0 || !store_changed(&board->store))
         return status;
-    int64_t version = db_version(board->db);
-    if (version >= 0 && version == board->version)
+    if (snapshot_load(&board->snapshots, board->store.db, &why))
         return 0;
-    if (!snapshot_load(&board->snapshots, board->db, &why)) {
-        log_event(&board->config->log, LEVEL_ERROR, LOG_DB, "cannot read the snapshots",
-                  LOG_TEXT("error", why.text));
-        return unavailable(response, "the server's database cannot be read; try again later");
-    }
-    board->version = version;
-    return 0;
+    board->store.version = -1;
+    return store_failed(&board->store, response, &why);
 }
 
-/* ETag, dates and caching of an answer; true when the client has it already (304). */
-static bool
-validators(const struct board *board, const struct request *request, struct response *response,
-           const char *etag, int64_t published_at)
+/* What makes an answer one to be kept and asked for again. */
+static void
+cacheable(const struct board *board, struct request *request, struct response *response,
+          const char *etag, int64_t published_at)
 {
-    const char *known = request_header(request, "If-None-Match");
-    const char *since = request_header(request, "If-Modified-Since");
-    struct tm date = { 0 };
-
-    buf_format(&response->headers, "ETag: \"%s\"\r\nCache-Control: public, max-age=%ld\r\n", etag,
-               board->config->cache_ttl);
-    response_date(response, "Last-Modified", published_at);
-    response->cacheable = true;
-    if (known != NULL)
-        return etag_matches(known, etag);
-    return since != NULL && strptime(since, "%a, %d %b %Y %H:%M:%S GMT", &date) != NULL &&
-           timegm(&date) >= published_at;
+    response->etag = etag;
+    response->modified = published_at;
+    response->cache_control =
+        arena_format(&request->arena, "public, max-age=%ld", board->config->cache_ttl);
+    response->type = "application/json";
 }
 
 /* A part of the rows, put together from the rows' own texts. */
 static int
-answer_slice(const struct board *board, const struct request *request, struct response *response,
+answer_slice(const struct board *board, struct request *request, struct response *response,
              enum body body, enum profile profile, long offset, long limit)
 {
     static const enum sql_id queries[BODY_COUNT][PROFILE_COUNT] = {
         [BODY_LEADERBOARD] = { SQL_MODEL_RAW_DOCUMENTED, SQL_MODEL_RAW_SPACE },
         [BODY_FORMATTED] = { SQL_MODEL_DOCUMENTED, SQL_MODEL_SPACE },
     };
+    struct db *db = board->store.db;
     struct snapshots snapshots;
     struct error why;
-    char etag[96];
 
-    if (!db_snapshot_begin(board->db, &why))
-        return unavailable(response, "the server's database cannot be read; try again later");
-    bool good = snapshot_load(&snapshots, board->db, &why);
+    if (!db_snapshot_begin(db, &why))
+        return store_failed(&board->store, response, &why);
+    bool good = snapshot_load(&snapshots, db, &why);
     buf_text(&response->body, profile == PROFILE_SPACE ? "[" : "{\"models\":[");
-    sqlite3_stmt *row = db_query(board->db, queries[body][profile], DB_INTEGER(offset),
+    sqlite3_stmt *row = db_query(db, queries[body][profile], DB_INTEGER(offset),
                                  DB_INTEGER((int64_t)offset + limit));
-    for (bool first = true; good && db_next(board->db, row, &why); first = false) {
+    for (bool first = true; good && db_next(db, row, &why); first = false) {
         if (!first)
             buf_byte(&response->body, ',');
         buf_text(&response->body, db_column_text(row, 0));
     }
     db_done(row);
-    db_snapshot_end(board->db);
+    db_snapshot_end(db);
     buf_text(&response->body, profile == PROFILE_SPACE ? "]" : "]}");
-    if (!good || why.text[0] != '\0') {
-        log_event(&board->config->log, LEVEL_ERROR, LOG_DB, "cannot read the rows",
-                  LOG_TEXT("error", why.text));
-        return unavailable(response, "the server's database cannot be read; try again later");
-    }
+    if (!good || why.text[0] != '\0')
+        return store_failed(&board->store, response, &why);
     const struct variant *whole = &snapshots.variant[body][profile][ENCODING_IDENTITY];
-    snprintf(etag, sizeof etag, "%s-%ld-%ld", whole->etag, offset, limit);
-    if (validators(board, request, response, etag, whole->published_at))
-        return 304;
-    response->type = "application/json";
+    cacheable(board, request, response,
+              arena_format(&request->arena, "%s-%ld-%ld", whole->etag, offset, limit),
+              whole->published_at);
+    metrics_count(request->metrics, METRIC_BODY_MADE);
     return 200;
 }
 
@@ -158,15 +100,12 @@ answer_whole(const struct board *board, struct request *request, struct response
     response->file =
         arena_format(&request->arena, "%s/public/%s", board->config->state_dir, variant->file);
     if (variant->file[0] == '\0' || access(response->file, R_OK) != 0)
-        return unavailable(response, "there is no data yet: the first sync has not ended");
+        return no_data(response);
     if (encoding != ENCODING_IDENTITY)
         response_header(response, "Content-Encoding", encoding_name(encoding));
-    if (validators(board, request, response, variant->etag, variant->published_at)) {
-        response->file = NULL;
-        return 304;
-    }
-    response->type = "application/json";
+    cacheable(board, request, response, variant->etag, variant->published_at);
     response->file_length = variant->length;
+    metrics_count(request->metrics, METRIC_BODY_KEPT);
     return 200;
 }
 
@@ -185,7 +124,7 @@ answer_body(struct board *board, struct request *request, struct response *respo
         (status = board_refresh(board, response)) != 0)
         return status;
     if (board->snapshots.variant[body][profile][ENCODING_IDENTITY].file[0] == '\0')
-        return unavailable(response, "there is no data yet: the first sync has not ended");
+        return no_data(response);
     if (offset != 0 || limit != INT_MAX)
         return answer_slice(board, request, response, body, profile, offset, limit);
     return answer_whole(board, request, response, body, profile);
@@ -211,7 +150,7 @@ static const struct route routes[] = {
 int
 main(int argc, char **argv)
 {
-    struct board board = { .version = -1 };
+    struct board board = { 0 };
     struct config config;
     int code;
 
@@ -220,14 +159,17 @@ main(int argc, char **argv)
                    &code))
         return code;
     board.config = &config;
+    store_init(&board.store, &config, DB_READER);
     struct app app = { .name = "leaderboard",
                        .routes = routes,
                        .routes_count = sizeof routes / sizeof routes[0],
                        .context = &board,
                        .config = &config,
-                       .cors = true };
+                       .cors = true,
+                       .api = true,
+                       .limited = true };
     code = app_run(&app);
-    db_close(board.db);
+    store_close(&board.store);
     config_free(&config);
     return code;
 }

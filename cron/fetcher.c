@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,40 +27,25 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char usage[] =
-    "usage: fetcher [options] COMMAND\n"
-    "\n"
-    "Commands:\n"
-    "  pull [DATASET…]   take datasets from the Hub: official-providers, contents, requests, "
-    "votes\n"
-    "                    (default: all)\n"
-    "  push [votes] [requests]   write what lies in the outbox to the Hub\n"
-    "  sync              push and pull everything\n"
-    "  status            print what is known of each dataset, and what lies in the outbox\n"
-    "  history           list the snapshots of the contents that are kept\n"
-    "  verify [DATASET…] compare the cache with the Hub; exit 1 where they differ\n"
-    "  settings          print the settings in force, for a shell, without the secret ones\n"
-    "\n"
-    "Options:\n"
-    "  --force           pull even when the Hub has nothing new\n"
-    "  --accept-loss     pull even when columns, or all rows, that were there are gone\n"
-    "  --retry           push: try what was parked again\n"
-    "  --once            do not try a second time what fails at first\n"
-    "  --quiet           say nothing but errors; when another fetcher runs, exit 0\n"
-    "  --json            status and history as JSON\n"
-    "  --help            this text and the settings\n"
-    "\n"
-    "Exit codes: 0 done, 1 a dataset could not be pulled (what was there stays), 2 another "
-    "fetcher\n"
-    "runs, 100 wrong usage or setting, 111 the machine refused something.\n"
-    "\n";
-
-enum { EXIT_RUNNING = 2 };
+enum {
+    EXIT_RUNNING = 2,
+    PUSHABLE = 1u << DATASET_VOTES | 1u << DATASET_REQUESTS,
+    EVERY = (1u << DATASET_COUNT) - 1,
+};
 
 struct options {
     bool force, accept_loss, quiet, json, retry, once;
-    const char *command;
-    bool wanted[DATASET_COUNT];
+    const struct command *command;
+    unsigned wanted; /* datasets, a bit for each */
+};
+
+/* `datasets` are those it is for, a bit for each; they may be named where `arguments` say so. `run`
+ * gives the exit code; `each` is what it does with one dataset, where it asks the Hub. */
+struct command {
+    const char *name, *arguments, *help;
+    unsigned datasets;
+    int (*run)(const struct options *options, struct config *config);
+    bool (*each)(const struct options *options, const struct pull *pull, enum dataset dataset);
 };
 
 static int
@@ -67,59 +53,6 @@ fail(int code, const char *text)
 {
     fprintf(stderr, "fetcher: %s\n", text);
     return code;
-}
-
-/* Whether a dataset may be named with a command. */
-static bool
-command_takes(const char *command, enum dataset dataset)
-{
-    if (strcmp(command, "push") == 0)
-        return dataset == DATASET_VOTES || dataset == DATASET_REQUESTS;
-    return dataset != DATASET_COUNT &&
-           (strcmp(command, "pull") == 0 || strcmp(command, "verify") == 0);
-}
-
-/* Reads the arguments. Returns -1 when they are good, else an exit code. */
-static int
-options_parse(struct options *options, int argc, char **argv)
-{
-    char text[200];
-    bool named = false;
-
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        enum dataset dataset = dataset_parse(argument);
-        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
-            fputs(usage, stdout);
-            config_help(stdout);
-            return 0;
-        }
-        if (strcmp(argument, "--force") == 0) {
-            options->force = true;
-        } else if (strcmp(argument, "--accept-loss") == 0) {
-            options->accept_loss = true;
-        } else if (strcmp(argument, "--retry") == 0) {
-            options->retry = true;
-        } else if (strcmp(argument, "--once") == 0) {
-            options->once = true;
-        } else if (strcmp(argument, "--quiet") == 0) {
-            options->quiet = true;
-        } else if (strcmp(argument, "--json") == 0) {
-            options->json = true;
-        } else if (options->command == NULL && argument[0] != '-') {
-            options->command = argument;
-        } else if (options->command != NULL && command_takes(options->command, dataset)) {
-            options->wanted[dataset] = named = true;
-        } else {
-            snprintf(text, sizeof text, "'%.100s' is not understood; see fetcher --help", argument);
-            return fail(EXIT_USAGE, text);
-        }
-    }
-    if (options->command == NULL)
-        return fail(EXIT_USAGE, "no command; see fetcher --help");
-    for (int i = 0; !named && i < DATASET_COUNT; i++)
-        options->wanted[i] = true;
-    return -1;
 }
 
 /* ---- progress ---- */
@@ -207,13 +140,14 @@ dataset_rows(struct db *db, enum dataset dataset)
 }
 
 static bool
-run_dataset(const struct pull *pull, enum dataset dataset)
+pull_one(const struct options *options, const struct pull *pull, enum dataset dataset)
 {
     const struct log *log = &pull->config->log;
     unsigned before = hub_requests(pull->hub);
     struct error why;
     long peak_kb;
 
+    (void)options;
     enum pull_result result = pull_dataset(pull, dataset, &why);
     if (result == PULL_FAILED) {
         log_event(log, LEVEL_ERROR, LOG_SYNC, "pull failed; what was there stays",
@@ -230,17 +164,19 @@ run_dataset(const struct pull *pull, enum dataset dataset)
 }
 
 static bool
-run_push(const struct pull *pull, enum dataset dataset, bool retry)
+push_one(const struct options *options, const struct pull *pull, enum dataset dataset)
 {
     const struct log *log = &pull->config->log;
     struct pushed pushed;
     struct error why;
+    long peak_kb;
 
-    if (retry && !outbox_retry(pull->db, dataset_name(dataset), &why)) {
+    if (options->retry && !outbox_retry(pull->db, dataset_name(dataset), &why)) {
         log_event(log, LEVEL_ERROR, LOG_SYNC, "push failed", LOG_TEXT("error", why.text));
         return false;
     }
     enum push_result result = push_dataset(pull, dataset, &pushed, &why);
+    cpu_seconds(&peak_kb);
     if (result == PUSH_FAILED)
         log_event(log, LEVEL_ERROR, LOG_SYNC, "push failed; the outbox keeps what is left",
                   LOG_TEXT("dataset", dataset_name(dataset)),
@@ -252,16 +188,25 @@ run_push(const struct pull *pull, enum dataset dataset, bool retry)
                   LOG_INTEGER("written", pushed.written),
                   LOG_INTEGER("there_already", pushed.there_already),
                   LOG_INTEGER("parked", pushed.parked), LOG_INTEGER("commits", pushed.commits),
-                  LOG_INTEGER("conflicts", pushed.conflicts));
+                  LOG_INTEGER("conflicts", pushed.conflicts), LOG_INTEGER("peak_kb", peak_kb));
     return result != PUSH_FAILED;
 }
 
 static bool
-run_verify(const struct pull *pull, enum dataset dataset)
+sync_one(const struct options *options, const struct pull *pull, enum dataset dataset)
+{
+    bool good = pull_one(options, pull, dataset);
+
+    return ((PUSHABLE & 1u << dataset) == 0 || push_one(options, pull, dataset)) && good;
+}
+
+static bool
+verify_one(const struct options *options, const struct pull *pull, enum dataset dataset)
 {
     struct error why;
     long differences = verify_dataset(pull, dataset, stdout, &why);
 
+    (void)options;
     if (differences < 0)
         fprintf(stderr, "fetcher: %s\n", why.text);
     else
@@ -271,25 +216,45 @@ run_verify(const struct pull *pull, enum dataset dataset)
     return differences == 0;
 }
 
-/* What a command does with one dataset. */
-static bool
-run_command(const struct options *options, const struct pull *pull, enum dataset dataset)
+/* Opens the cache. Returns -1, or an exit code. */
+static int
+cache_open(struct db **db, const struct config *config, enum db_mode mode)
 {
-    bool pushable = dataset == DATASET_VOTES || dataset == DATASET_REQUESTS;
-    bool good = true;
+    char path[PATH_MAX];
+    struct error why;
 
-    if (strcmp(options->command, "verify") == 0)
-        return run_verify(pull, dataset);
-    if (strcmp(options->command, "push") != 0)
-        good = run_dataset(pull, dataset);
-    if (strcmp(options->command, "pull") != 0 && pushable)
-        good = run_push(pull, dataset, options->retry) && good;
-    return good;
+    snprintf(path, sizeof path, "%s/cache.db", config->state_dir);
+    enum db_result opened = db_open(db, path, SQL_DATABASE_CACHE, mode, &why);
+    if (opened != DB_OK)
+        return fail(opened == DB_ABSENT ? 1 : EXIT_SYSTEM, why.text);
+    log_event(&config->log, LEVEL_DEBUG, LOG_DB, "opened",
+              LOG_TEXT("sqlite", sqlite3_libversion()));
+    return -1;
 }
 
-/* pull, push, sync and verify. */
+/* Takes STATE_DIR/fetcher.lock, which is held until the process ends. Returns -1, or an exit code.
+ */
 static int
-command_hub(const struct options *options, struct config *config, struct db *db)
+take_lock(const struct options *options, const char *state_dir)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/fetcher.lock", state_dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        fprintf(stderr, "fetcher: cannot open %s: %s\n", path, strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return -1;
+    close(fd);
+    if (options->quiet)
+        return 0;
+    return fail(EXIT_RUNNING, "another fetcher is at work; nothing was done");
+}
+
+static int
+each_dataset(const struct options *options, const struct config *config, struct db *db)
 {
     struct leaderboard leaderboard;
     struct line line = { 0 };
@@ -315,7 +280,8 @@ command_hub(const struct options *options, struct config *config, struct db *db)
     for (int i = 0; i < DATASET_COUNT; i++) {
         if (terminal)
             hub_watch(hub, i == DATASET_REQUESTS ? NULL : on_bytes, &line);
-        if (options->wanted[i] && !run_command(options, &pull, (enum dataset)i))
+        if ((options->wanted & 1u << i) != 0 &&
+            !options->command->each(options, &pull, (enum dataset)i))
             code = 1;
     }
     if (db_checkpoint(db, &why) != DB_OK)
@@ -323,6 +289,25 @@ command_hub(const struct options *options, struct config *config, struct db *db)
                   LOG_TEXT("error", why.text));
     hub_close(hub);
     leaderboard_free(&leaderboard);
+    return code;
+}
+
+/* pull, push, sync and verify. */
+static int
+command_hub(const struct options *options, struct config *config)
+{
+    struct error why;
+    struct db *db;
+
+    if (options->once)
+        config->hub_retries = 0;
+    if (!folder_make(config->state_dir, &why))
+        return fail(EXIT_SYSTEM, why.text);
+    int code = take_lock(options, config->state_dir);
+    if (code < 0 && (code = cache_open(&db, config, DB_WRITER)) < 0) {
+        code = each_dataset(options, config, db);
+        db_close(db);
+    }
     return code;
 }
 
@@ -341,6 +326,19 @@ age_text(char text[32], int64_t when)
     else
         snprintf(text, 32, "%lld h", (long long)(age / 3600));
     return text;
+}
+
+/* Prints a value as a line, and takes its reference. */
+static void
+print_json(json_t *value)
+{
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    json_put_value(&text, value);
+    printf("%s\n", buf_string(&text));
+    buf_free(&text);
+    json_decref(value);
 }
 
 static json_t *
@@ -394,12 +392,16 @@ status_datasets(struct db *db, json_t *list, struct error *why)
 }
 
 static int
-command_status(const struct options *options, struct db *db)
+command_status(const struct options *options, struct config *config)
 {
+    struct db *db;
+    int code = cache_open(&db, config, DB_READER);
+
+    if (code >= 0)
+        return code;
     json_t *datasets = options->json ? json_array() : NULL;
     json_t *outbox = options->json ? json_array() : NULL;
     struct error why;
-
     if (!options->json)
         printf("%-20s %-10s %8s %-10s %-10s %s\n", "dataset", "revision", "rows", "pulled",
                "checked", "last error");
@@ -408,17 +410,9 @@ command_status(const struct options *options, struct db *db)
         printf("\n%-20s %8s %8s %-10s %s\n", "outbox", "waiting", "parked", "oldest", "last error");
     good = good && status_outbox(db, "votes", outbox, &why) &&
            status_outbox(db, "requests", outbox, &why);
-    if (options->json) {
-        struct buf text;
-        json_t *all = json_pack("{s:O, s:O}", "datasets", datasets, "outbox", outbox);
-        buf_init(&text, 1 << 20);
-        json_put_value(&text, all);
-        printf("%s\n", buf_string(&text));
-        buf_free(&text);
-        json_decref(all);
-    }
-    json_decref(datasets);
-    json_decref(outbox);
+    if (options->json)
+        print_json(json_pack("{s:o, s:o}", "datasets", datasets, "outbox", outbox));
+    db_close(db);
     return good ? 0 : fail(EXIT_SYSTEM, why.text);
 }
 
@@ -433,31 +427,32 @@ history_json(const struct history_snapshot *snapshot)
 }
 
 static int
-command_history(const struct options *options, struct db *db)
+command_history(const struct options *options, struct config *config)
 {
     struct history_snapshot page[64];
     int64_t before = INT64_MAX;
     struct error why;
-    struct buf text;
     size_t count;
     char age[32];
+    struct db *db;
+    int code = cache_open(&db, config, DB_READER);
 
+    if (code >= 0)
+        return code;
+    code = 0;
     if (!options->json)
         printf("%-6s %-10s %-10s %8s %8s %8s %8s\n", "id", "revision", "pulled", "rows", "added",
                "removed", "changed");
     do {
-        if (!history_list(db, before, page, sizeof page / sizeof page[0], &count, &why))
-            return fail(EXIT_SYSTEM, why.text);
+        if (!history_list(db, before, page, sizeof page / sizeof page[0], &count, &why)) {
+            code = fail(EXIT_SYSTEM, why.text);
+            break;
+        }
         for (size_t i = 0; i < count; i++) {
             const struct history_snapshot *snapshot = &page[i];
             before = snapshot->id;
             if (options->json) {
-                json_t *object = history_json(snapshot);
-                buf_init(&text, 4096);
-                json_put_value(&text, object);
-                printf("%s\n", buf_string(&text));
-                buf_free(&text);
-                json_decref(object);
+                print_json(history_json(snapshot));
             } else {
                 printf("%-6lld %-10.8s %-10s %8lld %8lld %8lld %8lld\n", (long long)snapshot->id,
                        snapshot->revision, age_text(age, snapshot->pulled_at),
@@ -466,66 +461,124 @@ command_history(const struct options *options, struct db *db)
             }
         }
     } while (count == sizeof page / sizeof page[0]);
+    db_close(db);
+    return code;
+}
+
+static int
+command_settings(const struct options *options, struct config *config)
+{
+    (void)options;
+    config_print(config, stdout);
     return 0;
 }
 
 /* ---- start ---- */
 
-/* Takes STATE_DIR/fetcher.lock, which is held until the process ends. Returns -1, or an exit code.
- */
-static int
-take_lock(const struct options *options, const char *state_dir)
-{
-    char path[PATH_MAX];
+static const struct command commands[] = {
+    { "pull", " [DATASET]...", "take datasets from the Hub", EVERY, command_hub, pull_one },
+    { "push", " [votes] [requests]", "write what lies in the outbox to the Hub", PUSHABLE,
+      command_hub, push_one },
+    { "sync", "", "push and pull everything", EVERY, command_hub, sync_one },
+    { "status", "", "print what is known of each dataset, and what lies in the outbox", 0,
+      command_status, NULL },
+    { "history", "", "list the snapshots of the contents that are kept", 0, command_history, NULL },
+    { "verify", " [DATASET]...", "compare the cache with the Hub; exit 1 where they differ", EVERY,
+      command_hub, verify_one },
+    { "settings", "", "print the settings in force, for a shell, without the secret ones", 0,
+      command_settings, NULL },
+};
 
-    snprintf(path, sizeof path, "%s/fetcher.lock", state_dir);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        fprintf(stderr, "fetcher: cannot open %s: %s\n", path, strerror(errno));
-        return EXIT_SYSTEM;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return -1;
-    close(fd);
-    if (options->quiet)
-        return 0;
-    return fail(EXIT_RUNNING, "another fetcher is at work; nothing was done");
+static const struct {
+    const char *name, *help;
+    size_t flag; /* where in struct options it is */
+} flags[] = {
+    { "--force", "pull even when the Hub has nothing new", offsetof(struct options, force) },
+    { "--accept-loss", "pull even when columns, or all rows, that were there are gone",
+      offsetof(struct options, accept_loss) },
+    { "--retry", "push: try what was parked again", offsetof(struct options, retry) },
+    { "--once", "do not try a second time what fails at first", offsetof(struct options, once) },
+    { "--quiet", "say nothing but errors; when another fetcher runs, exit 0",
+      offsetof(struct options, quiet) },
+    { "--json", "status and history as JSON", offsetof(struct options, json) },
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0], FLAGS = sizeof flags / sizeof flags[0] };
+
+static void
+help_line(const char *name, const char *arguments, const char *text)
+{
+    printf("  %s%-*s%s\n", name, 25 - (int)strlen(name), arguments, text);
 }
 
-static int
-run(const struct options *options, struct config *config)
+static void
+help(void)
 {
-    char path[PATH_MAX];
-    struct error why;
-    struct db *db = NULL;
-    int code = -1;
-    bool hub = strcmp(options->command, "pull") == 0 || strcmp(options->command, "push") == 0 ||
-               strcmp(options->command, "sync") == 0 || strcmp(options->command, "verify") == 0;
+    puts("usage: fetcher [options] COMMAND\n\nCommands:");
+    for (size_t i = 0; i < COMMANDS; i++)
+        help_line(commands[i].name, commands[i].arguments, commands[i].help);
+    puts("\nDatasets: official-providers, contents, requests, votes; all where none is named.\n\n"
+         "Options:");
+    for (size_t i = 0; i < FLAGS; i++)
+        help_line(flags[i].name, "", flags[i].help);
+    help_line("--help", "", "this text and the settings");
+    puts("\n"
+         "Exit codes: 0 done, 1 a dataset could not be pulled (what was there stays), 2 another\n"
+         "fetcher runs, 100 wrong usage or setting, 111 the machine refused something.\n");
+    config_help(stdout);
+}
 
-    if (strcmp(options->command, "settings") == 0) {
-        config_print(config, stdout);
-        return 0;
+static const struct command *
+command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* Sets the flag of that name; false when there is none. */
+static bool
+flag_set(struct options *options, const char *name)
+{
+    for (size_t i = 0; i < FLAGS; i++) {
+        if (strcmp(flags[i].name, name) == 0) {
+            memcpy((char *)options + flags[i].flag, &(bool){ true }, sizeof(bool));
+            return true;
+        }
     }
-    if (options->once)
-        config->hub_retries = 0;
-    if (!hub && strcmp(options->command, "status") != 0 && strcmp(options->command, "history") != 0)
-        return fail(EXIT_USAGE, "there is no such command; see fetcher --help");
-    if (!folder_make(config->state_dir, &why))
-        return fail(EXIT_SYSTEM, why.text);
-    if (hub && (code = take_lock(options, config->state_dir)) >= 0)
-        return code;
-    snprintf(path, sizeof path, "%s/cache.db", config->state_dir);
-    enum db_result opened =
-        db_open(&db, path, SQL_DATABASE_CACHE, hub ? DB_WRITER : DB_READER, &why);
-    if (opened != DB_OK)
-        return fail(opened == DB_ABSENT ? 1 : EXIT_SYSTEM, why.text);
-    log_event(&config->log, LEVEL_DEBUG, LOG_DB, "opened",
-              LOG_TEXT("sqlite", sqlite3_libversion()));
-    code = hub                                        ? command_hub(options, config, db)
-           : strcmp(options->command, "history") == 0 ? command_history(options, db)
-                                                      : command_status(options, db);
-    db_close(db);
-    return code;
+    return false;
+}
+
+/* Reads the arguments. Returns -1 when they are good, else an exit code. */
+static int
+options_parse(struct options *options, int argc, char **argv)
+{
+    char text[200];
+
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        const struct command *command = options->command;
+        unsigned dataset = 1u << dataset_parse(argument);
+        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            help();
+            return 0;
+        }
+        if (command != NULL && command->arguments[0] != '\0' &&
+            (command->datasets & dataset) != 0) {
+            options->wanted |= dataset;
+        } else if (command == NULL && (command = command_find(argument)) != NULL) {
+            options->command = command;
+        } else if (!flag_set(options, argument)) {
+            snprintf(text, sizeof text, "'%.100s' is not understood; see fetcher --help", argument);
+            return fail(EXIT_USAGE, text);
+        }
+    }
+    if (options->command == NULL)
+        return fail(EXIT_USAGE, "no command; see fetcher --help");
+    if (options->wanted == 0)
+        options->wanted = options->command->datasets;
+    return -1;
 }
 
 int
@@ -547,7 +600,7 @@ main(int argc, char **argv)
         for (int i = 0; i < LOG_COMPONENTS; i++)
             if (config.log.levels[i] < LEVEL_ERROR)
                 config.log.levels[i] = LEVEL_ERROR;
-    code = run(&options, &config);
+    code = options.command->run(&options, &config);
     config_free(&config);
     return code;
 }

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "address.h"
 #include "buf.h"
 #include "json.h"
 #include "mem.h"
@@ -21,7 +22,6 @@ struct setting {
     long min, max;              /* NUMBER; SECRET: min is its SECRET_ bit */
     const char *const *choices; /* CHOICE: NULL-terminated; the member gets the index */
     const char *help;
-    const char *example; /* LIST */
 };
 
 static const char *const environments[] = { "development", "production", NULL };
@@ -59,7 +59,7 @@ static const struct setting settings[] = {
     { "LEADERBOARD_PROFILE", CHOICE, AT(profile), "documented", 0, 0, profiles,
       "shape of the leaderboard's answers: documented or space" },
     { "CORS_ORIGINS", LIST, AT(cors_origins), "[\"*\"]", 0, 0, NULL,
-      "JSON list of origins that browsers may read from, or [\"*\"]", "[\"https://example.org\"]" },
+      "JSON list of origins that browsers may read from, or [\"*\"]" },
     { "CACHE_TTL", NUMBER, AT(cache_ttl), "300", 0, 86400, NULL,
       "seconds that clients may keep an answer" },
     { "HUB_TIMEOUT", NUMBER, AT(hub_timeout), "30", 1, 3600, NULL,
@@ -79,13 +79,12 @@ static const struct setting settings[] = {
     { "RATE_LIMIT_WINDOW", NUMBER, AT(rate_window), "60", 1, 86400, NULL,
       "seconds of that window" },
     { "TRUSTED_PROXIES", LIST, AT(trusted_proxies), "[]", 0, 0, NULL,
-      "JSON list of addresses or networks whose X-Forwarded-For is believed",
-      "[\"127.0.0.1\", \"10.0.0.0/8\"]" },
+      "JSON list of addresses or networks whose X-Forwarded-For is believed" },
     { "RATE_LIMIT_QUOTA", NUMBER, AT(quota), "5", 0, 100000, NULL,
       "submissions that one user may make in RATE_LIMIT_PERIOD" },
     { "RATE_LIMIT_PERIOD", NUMBER, AT(quota_days), "7", 1, 3650, NULL, "days of that period" },
     { "HIGHER_QUOTA_USERS", LIST, AT(higher_quota_users), "[]", 0, 0, NULL,
-      "JSON list of users with twice that quota", "[\"alice\"]" },
+      "JSON list of users with twice that quota" },
     { "HISTORY_SNAPSHOTS", NUMBER, AT(history), "365", 0, 100000, NULL,
       "how many past snapshots of the contents are kept, as differences" },
     { "HISTORY_DAYS", NUMBER, AT(history_days), "730", 0, 36500, NULL,
@@ -219,6 +218,12 @@ read_list(const struct setting *setting, const char *value, char ***items, struc
         const char *text = json_string_value(item);
         if (text == NULL || text[0] == '\0' || strpbrk(text, "\r\n") != NULL)
             goto bad;
+        if (setting->offset == AT(trusted_proxies) && !network_valid(text)) {
+            error_set(why, "%s: '%s' is no address or network, like 10.0.0.0/8", setting->name,
+                      text);
+            json_decref(list);
+            return false;
+        }
         (*items)[index] = mem_string(text);
     }
     if (!json_is_array(list))
@@ -227,8 +232,8 @@ read_list(const struct setting *setting, const char *value, char ***items, struc
     return true;
 bad:
     json_decref(list);
-    error_set(why, "%s: '%s' is no JSON list of texts, like %s", setting->name, value,
-              setting->example);
+    error_set(why, "%s: '%s' is no JSON list of texts, like [\"one\", \"two\"]", setting->name,
+              value);
     return false;
 }
 

@@ -8,15 +8,13 @@
 #include <zlib.h>
 #include <zstd.h>
 
-/* Levels where the next one costs much more time than it saves bytes; tests/bench/publish prints
- * what each takes. */
-enum {
-    BROTLI_QUALITY = 9,
-    BROTLI_WINDOW = 22,
-    ZSTD_LEVEL = 12,
-    GZIP_LEVEL = 9,
-    GZIP_FORMAT = 15 + 16
-};
+enum { BROTLI_WINDOW = 22, GZIP_FORMAT = 15 + 16 };
+
+/* EFFORT_SMALL: where the next level costs much more time than it saves bytes. EFFORT_QUICK: where
+ * encoding costs about as much as putting a body together. */
+static const int brotli_quality[] = { [EFFORT_SMALL] = 9, [EFFORT_QUICK] = 4 };
+static const int zstd_level[] = { [EFFORT_SMALL] = 12, [EFFORT_QUICK] = 3 };
+static const int gzip_level[] = { [EFFORT_SMALL] = 9, [EFFORT_QUICK] = 5 };
 
 static const struct {
     const char *name, *suffix;
@@ -108,13 +106,13 @@ encoding_choose(const char *accept_encoding)
 }
 
 static bool
-encode_gzip(const char *bytes, size_t length, struct buf *out)
+encode_gzip(enum effort effort, const char *bytes, size_t length, struct buf *out)
 {
     z_stream stream = { 0 };
     bool good = false;
 
-    if (length > UINT32_MAX ||
-        deflateInit2(&stream, GZIP_LEVEL, Z_DEFLATED, GZIP_FORMAT, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (length > UINT32_MAX || deflateInit2(&stream, gzip_level[effort], Z_DEFLATED, GZIP_FORMAT, 9,
+                                            Z_DEFAULT_STRATEGY) != Z_OK)
         return false;
     size_t bound = deflateBound(&stream, length);
     char *place = buf_reserve(out, bound);
@@ -131,13 +129,13 @@ encode_gzip(const char *bytes, size_t length, struct buf *out)
 }
 
 static bool
-encode_brotli(const char *bytes, size_t length, struct buf *out)
+encode_brotli(enum effort effort, const char *bytes, size_t length, struct buf *out)
 {
     size_t size = BrotliEncoderMaxCompressedSize(length);
     char *place = size == 0 ? NULL : buf_reserve(out, size);
 
     if (place == NULL ||
-        !BrotliEncoderCompress(BROTLI_QUALITY, BROTLI_WINDOW, BROTLI_MODE_TEXT, length,
+        !BrotliEncoderCompress(brotli_quality[effort], BROTLI_WINDOW, BROTLI_MODE_TEXT, length,
                                (const uint8_t *)bytes, &size, (uint8_t *)place))
         return false;
     out->length += size;
@@ -145,11 +143,12 @@ encode_brotli(const char *bytes, size_t length, struct buf *out)
 }
 
 static bool
-encode_zstd(const char *bytes, size_t length, struct buf *out)
+encode_zstd(enum effort effort, const char *bytes, size_t length, struct buf *out)
 {
     size_t bound = ZSTD_compressBound(length);
     char *place = buf_reserve(out, bound);
-    size_t size = place == NULL ? 0 : ZSTD_compress(place, bound, bytes, length, ZSTD_LEVEL);
+    size_t size =
+        place == NULL ? 0 : ZSTD_compress(place, bound, bytes, length, zstd_level[effort]);
 
     if (place == NULL || ZSTD_isError(size))
         return false;
@@ -158,15 +157,16 @@ encode_zstd(const char *bytes, size_t length, struct buf *out)
 }
 
 bool
-encoding_encode(enum encoding encoding, const char *bytes, size_t length, struct buf *out)
+encoding_encode(enum encoding encoding, enum effort effort, const char *bytes, size_t length,
+                struct buf *out)
 {
     switch (encoding) {
     case ENCODING_BR:
-        return encode_brotli(bytes, length, out);
+        return encode_brotli(effort, bytes, length, out);
     case ENCODING_ZSTD:
-        return encode_zstd(bytes, length, out);
+        return encode_zstd(effort, bytes, length, out);
     case ENCODING_GZIP:
-        return encode_gzip(bytes, length, out);
+        return encode_gzip(effort, bytes, length, out);
     case ENCODING_IDENTITY:
     case ENCODING_COUNT:
         break;

@@ -1,5 +1,4 @@
-/* encoding: HTTP content codings, chosen by Accept-Encoding and made once when a body is published.
- */
+/* encoding: HTTP content codings, chosen by Accept-Encoding. */
 #ifndef ENCODING_H
 #define ENCODING_H
 
@@ -23,9 +22,12 @@ enum encoding encoding_parse(const char *name);
  * identity when the header is NULL or admits none. */
 enum encoding encoding_choose(const char *accept_encoding);
 
-/* Appends `length` bytes, encoded as small as is sensible for what is made once and served often.
- * False when memory was refused or `out` is too small. */
-bool encoding_encode(enum encoding encoding, const char *bytes, size_t length, struct buf *out)
-    __attribute__((warn_unused_result));
+/* What is made once and served often is made as small as is sensible; what is made for one request,
+ * as quickly. */
+enum effort { EFFORT_SMALL, EFFORT_QUICK };
+
+/* Appends `length` bytes, encoded. False when memory was refused or `out` is too small. */
+bool encoding_encode(enum encoding encoding, enum effort effort, const char *bytes, size_t length,
+                     struct buf *out) __attribute__((warn_unused_result));
 
 #endif

@@ -22,6 +22,7 @@ enum {
     TARGET_MAX = 8 * 1024,
     ID_MAX = 64,
     PREFLIGHT_AGE_S = 86400,
+    ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
 };
 
 /* ---- what a handler asks of a request ---- */
@@ -118,11 +119,35 @@ response_detail(struct response *response, int status, const char *format, ...)
     va_end(arguments);
     buf_reset(&response->body);
     response->file = NULL;
+    response->kept = NULL;
     response->type = "application/json";
     buf_text(&response->body, "{\"detail\":");
     json_put_text(&response->body, detail, strlen(detail));
     buf_text(&response->body, "}");
     return status;
+}
+
+int
+response_unavailable(struct response *response, long retry_after_s, const char *detail)
+{
+    buf_format(&response->headers, "Retry-After: %ld\r\n", retry_after_s);
+    return response_detail(response, 503, "%s", detail);
+}
+
+void
+kept_take(struct kept *kept, struct buf *body)
+{
+    kept_free(kept);
+    kept->coded[ENCODING_IDENTITY] = *body;
+    digest_sha256(buf_string(body), body->length, kept->etag);
+    buf_init(body, body->max_bytes);
+}
+
+void
+kept_free(struct kept *kept)
+{
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        buf_free(&kept->coded[i]);
 }
 
 bool
@@ -262,7 +287,7 @@ request_read_body(struct request *request, FCGX_Stream *in, const char **detail)
 }
 
 static void
-response_cors(const struct app *app, const struct request *request, struct response *response)
+response_cors(const struct app *app, struct request *request, struct response *response)
 {
     const char *origin = request_header(request, "Origin");
 
@@ -277,14 +302,37 @@ response_cors(const struct app *app, const struct request *request, struct respo
                         "ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id");
         if (request->method != METHOD_OPTIONS)
             return;
-        response_header(
-            response, "Access-Control-Allow-Methods",
-            methods_list(request->match.allowed, (struct arena *)(uintptr_t)&request->arena));
+        response_header(response, "Access-Control-Allow-Methods",
+                        methods_list(request->match.allowed, &request->arena));
         response_header(response, "Access-Control-Allow-Headers",
                         "Authorization, Content-Type, X-Request-Id");
         buf_format(&response->headers, "Access-Control-Max-Age: %d\r\n", PREFLIGHT_AGE_S);
         return;
     }
+}
+
+/* Counts the request against its address's limit. Returns 0 or the status of an error. */
+static int
+app_limit(const struct app *app, struct request *request, struct response *response)
+{
+    const struct rate rate = { app->config->rate_requests, app->config->rate_window };
+    char key[ADDRESS_TEXT];
+
+    if (!app->limited || request->limit == NULL || request->method == METHOD_OPTIONS)
+        return 0;
+    address_key(key, request->client);
+    struct rate_state state = ratelimit_take(request->limit, app->name, key, rate, 1);
+    buf_format(&response->headers,
+               "RateLimit-Policy: \"%s\";q=%ld;w=%ld\r\nRateLimit: \"%s\";r=%ld;t=%ld\r\n",
+               app->name, rate.requests, rate.window_s, app->name, state.remaining, state.reset_s);
+    if (state.admitted)
+        return 0;
+    metrics_count(request->metrics, METRIC_RATE_LIMITED);
+    buf_format(&response->headers, "Retry-After: %ld\r\n", state.retry_s);
+    return response_detail(response, 429,
+                           "too many requests from your address: at most %ld in %ld s are taken; "
+                           "go on in %ld s",
+                           rate.requests, rate.window_s, state.retry_s);
 }
 
 static int
@@ -318,6 +366,8 @@ app_answer(const struct app *app, struct request *request, struct response *resp
                    &request->arena);
     if (app->cors)
         response_cors(app, request, response);
+    if ((status = app_limit(app, request, response)) != 0)
+        return status;
     if (!routed)
         return app_error(app, response, 400, why.text);
     if (request->match.allowed == 0)
@@ -326,7 +376,7 @@ app_answer(const struct app *app, struct request *request, struct response *resp
         const char *allow = methods_list(request->match.allowed, &request->arena);
         response_header(response, "Allow", allow);
         if (request->method == METHOD_OPTIONS) {
-            response->cacheable = true;
+            response->cache_control = "public, max-age=86400";
             return 204;
         }
         return app_error(app, response, 405,
@@ -338,66 +388,152 @@ app_answer(const struct app *app, struct request *request, struct response *resp
     return request->match.route->handle(app->context, request, response);
 }
 
-/* Puts the answer on the wire; false when lighttpd did not take it. */
-static bool
-response_send(const struct request *request, struct response *response, FCGX_Stream *out)
+/* The body in a coding that the client takes; `body` itself where none helps. */
+static const struct buf *
+response_encode(const struct request *request, struct response *response, enum encoding encoding,
+                struct buf *encoded)
 {
-    struct buf head;
-    bool bodiless = response->status == 204 || response->status == 304;
-    bool sent;
+    const struct buf *body =
+        response->kept == NULL ? &response->body : &response->kept->coded[ENCODING_IDENTITY];
+    struct buf *out = response->kept == NULL ? encoded : &response->kept->coded[encoding];
 
+    if (encoding == ENCODING_IDENTITY)
+        return body;
+    if (out->length == 0) {
+        buf_init(out, BODY_MAX);
+        if (!encoding_encode(encoding, EFFORT_QUICK, buf_string(body), body->length, out)) {
+            log_event(&request->config->log, LEVEL_ERROR, LOG_HTTP, "cannot encode a body",
+                      LOG_TEXT("id", request->id), LOG_TEXT("coding", encoding_name(encoding)));
+            buf_free(out);
+            return body;
+        }
+    }
+    response_header(response, "Content-Encoding", encoding_name(encoding));
+    return out;
+}
+
+/* The coding of a body that a program put together. */
+static enum encoding
+response_encoding(const struct app *app, const struct request *request,
+                  const struct response *response)
+{
+    const struct buf *body =
+        response->kept == NULL ? &response->body : &response->kept->coded[ENCODING_IDENTITY];
+
+    return app->api && response->file == NULL && body->length > ENCODE_MIN
+               ? encoding_choose(request_header(request, "Accept-Encoding"))
+               : ENCODING_IDENTITY;
+}
+
+/* Validators and caching, and whether the client has the answer already (304). */
+static void
+response_validate(const struct request *request, struct response *response, enum encoding encoding)
+{
+    const char *known = request_header(request, "If-None-Match");
+    const char *since = request_header(request, "If-Modified-Since");
+    struct tm date = { 0 };
+    bool fresh = false;
+    char etag[160];
+
+    if (response->cache_control != NULL)
+        response_header(response, "Cache-Control", response->cache_control);
+    else
+        buf_text(&response->headers, "Cache-Control: no-store\r\n");
+    if (response->status != 200 || response->etag == NULL)
+        return;
+    /* A strong tag names one coding of a body. A file has one of its own for each. */
+    snprintf(etag, sizeof etag, "%s%s%s", response->etag, encoding == ENCODING_IDENTITY ? "" : "-",
+             encoding == ENCODING_IDENTITY ? "" : encoding_name(encoding));
+    buf_format(&response->headers, "ETag: \"%s\"\r\n", etag);
+    if (response->modified != 0)
+        response_date(response, "Last-Modified", response->modified);
+    if (known != NULL)
+        fresh = etag_matches(known, etag);
+    else if (since != NULL && response->modified != 0 &&
+             strptime(since, "%a, %d %b %Y %H:%M:%S GMT", &date) != NULL)
+        fresh = timegm(&date) >= response->modified;
+    if (!fresh)
+        return;
+    response->status = 304;
+    response->file = NULL;
+    metrics_count(request->metrics, METRIC_NOT_MODIFIED);
+}
+
+/* Puts the answer on the wire; false when lighttpd did not take it. *bytes is the body's length. */
+static bool
+response_send(const struct app *app, const struct request *request, struct response *response,
+              FCGX_Stream *out, size_t *bytes)
+{
+    enum encoding encoding = response_encoding(app, request, response);
+    const struct buf *body = &response->body;
+    struct buf head, encoded = { 0 };
+
+    response_validate(request, response, encoding);
+    bool bodiless = response->status == 204 || response->status == 304;
+    if (!bodiless && response->file == NULL)
+        body = response_encode(request, response, encoding, &encoded);
+    *bytes = bodiless ? 0 : response->file != NULL ? response->file_length : body->length;
     buf_init(&head, HEADERS_MAX + 1024);
     buf_format(&head, "Status: %d\r\nX-Request-Id: %s\r\n", response->status, request->id);
     if (response->type != NULL && !bodiless)
         buf_format(&head, "Content-Type: %s\r\n", response->type);
-    if (!response->cacheable)
-        buf_text(&head, "Cache-Control: no-store\r\n");
     buf_put(&head, buf_string(&response->headers), response->headers.length);
     if (response->file != NULL)
         buf_format(&head, "X-Sendfile: %s\r\n", response->file);
     else if (!bodiless)
-        buf_format(&head, "Content-Length: %zu\r\n", response->body.length);
+        buf_format(&head, "Content-Length: %zu\r\n", body->length);
     buf_text(&head, "\r\n");
-    sent = FCGX_PutStr(head.data, (int)head.length, out) == (int)head.length;
+    bool sent = FCGX_PutStr(head.data, (int)head.length, out) == (int)head.length;
     buf_free(&head);
-    if (response->file != NULL || bodiless || request->method == METHOD_HEAD)
-        return sent;
-    for (size_t done = 0; sent && done < response->body.length;) {
-        size_t part = response->body.length - done;
-        int size = part > INT_MAX ? INT_MAX : (int)part;
-        sent = FCGX_PutStr(response->body.data + done, size, out) == size;
-        done += (size_t)size;
+    if (response->file == NULL && !bodiless && request->method != METHOD_HEAD) {
+        for (size_t done = 0; sent && done < body->length;) {
+            size_t part = body->length - done;
+            int size = part > INT_MAX ? INT_MAX : (int)part;
+            sent = FCGX_PutStr(body->data + done, size, out) == size;
+            done += (size_t)size;
+        }
     }
+    buf_free(&encoded);
     return sent;
 }
 
+/* One line in the log, and in the counts. */
 static void
 request_log(const struct app *app, const struct request *request, const struct response *response,
-            bool sent, const struct timespec *start)
+            bool sent, size_t bytes, const struct timespec *start)
 {
     struct timespec end;
     const char *method = request_parameter(request, "REQUEST_METHOD");
-    const char *client = request_parameter(request, "REMOTE_ADDR");
-    const struct route *route = request->match.route;
+    const char *route = request->match.route == NULL ? "-" : request->match.route->pattern;
 
     clock_gettime(CLOCK_MONOTONIC, &end);
+    int64_t us = (end.tv_sec - start->tv_sec) * 1000000 + (end.tv_nsec - start->tv_nsec) / 1000;
+    metrics_request(request->metrics, method == NULL ? "" : method, route, response->status, bytes,
+                    (uint64_t)us);
     log_event(&app->config->log, response->status >= 500 ? LEVEL_ERROR : LEVEL_INFO, LOG_HTTP,
               sent ? "request" : "request (client gone)", LOG_TEXT("id", request->id),
-              LOG_TEXT("method", method), LOG_TEXT("route", route == NULL ? "-" : route->pattern),
-              LOG_INTEGER("status", response->status),
-              LOG_INTEGER("bytes",
-                          response->file != NULL ? response->file_length : response->body.length),
-              LOG_INTEGER("us", (end.tv_sec - start->tv_sec) * 1000000 +
-                                    (end.tv_nsec - start->tv_nsec) / 1000),
-              LOG_TEXT("client", client));
+              LOG_TEXT("method", method), LOG_TEXT("route", route),
+              LOG_INTEGER("status", response->status), LOG_INTEGER("bytes", bytes),
+              LOG_INTEGER("us", us), LOG_TEXT("client", request->client),
+              LOG_TEXT("user", request->user == NULL ? "-" : request->user));
 }
 
+/* What the programs share in memory. */
+struct shared {
+    struct ratelimit *limit;
+    struct metrics *metrics;
+};
+
 static void
-app_serve(const struct app *app, FCGX_Request *fcgi)
+app_serve(const struct app *app, const struct shared *shared, FCGX_Request *fcgi)
 {
-    struct request request = { .environment = fcgi->envp };
+    struct request request = { .environment = fcgi->envp,
+                               .config = app->config,
+                               .limit = shared->limit,
+                               .metrics = shared->metrics };
     struct response response = { .status = 500 };
     struct timespec start;
+    size_t bytes;
 
     clock_gettime(CLOCK_MONOTONIC, &start);
     arena_init(&request.arena, 0);
@@ -407,17 +543,19 @@ app_serve(const struct app *app, FCGX_Request *fcgi)
     request.target = request_parameter(&request, "REQUEST_URI");
     request.body = "";
     request.id = request_identify(&request);
+    address_client(request.client, request_parameter(&request, "REMOTE_ADDR"),
+                   request_header(&request, "X-Forwarded-For"), app->config->trusted_proxies);
     if (request.target == NULL || strlen(request.target) > TARGET_MAX)
         response.status = app_error(app, &response, 414, "the address is too long");
     else
         response.status = app_answer(app, &request, &response, fcgi->in);
     if (!buf_ok(&response.headers) || !buf_ok(&response.body)) {
         buf_reset(&response.headers);
-        response.cacheable = false;
+        response.cache_control = NULL;
         response.status = app_error(app, &response, 500, "the answer does not fit");
     }
-    bool sent = response_send(&request, &response, fcgi->out);
-    request_log(app, &request, &response, sent, &start);
+    bool sent = response_send(app, &request, &response, fcgi->out, &bytes);
+    request_log(app, &request, &response, sent, bytes, &start);
     buf_free(&response.headers);
     buf_free(&response.body);
     arena_free(&request.arena);
@@ -475,10 +613,40 @@ on_signal(int number)
     FCGX_ShutdownPending();
 }
 
+/* A server without its limit or its counts is better than none; the log says so. */
+static void
+shared_open(struct shared *shared, const struct app *app)
+{
+    struct error why;
+    struct buf path;
+
+    *shared = (struct shared){ 0 };
+    if (!app->api)
+        return;
+    buf_init(&path, PATH_MAX);
+    buf_format(&path, "%s/run", app->config->state_dir);
+    mkdir(buf_string(&path), 0750);
+    buf_text(&path, "/metrics");
+    shared->metrics = metrics_open(buf_string(&path), &why);
+    if (shared->metrics == NULL)
+        log_event(&app->config->log, LEVEL_ERROR, LOG_HTTP, "no metrics",
+                  LOG_TEXT("error", why.text));
+    buf_reset(&path);
+    buf_format(&path, "%s/run/ratelimit", app->config->state_dir);
+    if (app->limited && app->config->rate_requests != 0) {
+        shared->limit = ratelimit_open(buf_string(&path), &why);
+        if (shared->limit == NULL)
+            log_event(&app->config->log, LEVEL_ERROR, LOG_HTTP, "no rate limit",
+                      LOG_TEXT("error", why.text));
+    }
+    buf_free(&path);
+}
+
 int
 app_run(const struct app *app)
 {
     struct sigaction action = { .sa_handler = on_signal };
+    struct shared shared;
     FCGX_Request fcgi;
 
     if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
@@ -488,11 +656,14 @@ app_run(const struct app *app)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
+    shared_open(&shared, app);
     while (FCGX_Accept_r(&fcgi) == 0) {
-        app_serve(app, &fcgi);
+        app_serve(app, &shared, &fcgi);
         FCGX_Finish_r(&fcgi);
     }
     FCGX_Free(&fcgi, 1);
+    ratelimit_close(shared.limit);
+    metrics_close(shared.metrics);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "stopped", LOG_TEXT("program", app->name));
     return 0;
 }

@@ -1,15 +1,21 @@
 /* http: one FastCGI program's loop, from the request to the answer.
  *
- * Every request goes the same way: identity (X-Request-Id), CORS, the route table, the body, the
- * handler, the writer, one log line. A handler parses, queries and writes; what it allocates lives
- * in the request's arena and is freed after the answer. */
+ * Every request goes the same way: identity (X-Request-Id), the route table, CORS, the rate limit,
+ * the body, the handler, the writer, one log line. A handler parses, queries and writes; what it
+ * allocates lives in the request's arena and is freed after the answer. The writer answers
+ * If-None-Match and encodes what is worth it. */
 #ifndef HTTP_H
 #define HTTP_H
 
+#include "address.h"
 #include "buf.h"
 #include "config.h"
+#include "digest.h"
+#include "encoding.h"
 #include "error.h"
 #include "mem.h"
+#include "metrics.h"
+#include "ratelimit.h"
 #include "route.h"
 
 #include <stdbool.h>
@@ -28,6 +34,17 @@ struct request {
     const char *body; /* NUL-terminated after `body_length` bytes */
     size_t body_length;
     char **environment; /* FastCGI parameters; read with request_header and request_parameter */
+    char client[ADDRESS_TEXT]; /* who asks: address_client() */
+    const char *user;          /* whose token it carries, once a handler knows; for the log */
+    const struct config *config;
+    struct ratelimit *limit; /* NULL where there is none */
+    struct metrics *metrics; /* likewise */
+};
+
+/* A body that a program keeps between requests, in the codings that were asked for so far. */
+struct kept {
+    struct buf coded[ENCODING_COUNT]; /* ENCODING_IDENTITY is the body itself */
+    char etag[SHA256_HEX];
 };
 
 struct response {
@@ -35,9 +52,12 @@ struct response {
     const char *type;   /* Content-Type, NULL for none */
     struct buf headers; /* complete lines */
     struct buf body;
+    struct kept *kept;  /* the body, instead of `body` */
     const char *file;   /* absolute path that lighttpd sends (X-Sendfile) instead of `body` */
     size_t file_length; /* its bytes, for the log */
-    bool cacheable;     /* a handler has set Cache-Control; otherwise it is no-store */
+    const char *etag;   /* strong validator, without quotes; of a 200 only, NULL for none */
+    time_t modified;    /* Last-Modified, 0 for none */
+    const char *cache_control; /* NULL: no-store */
 };
 
 /* A header's value ("If-None-Match"), or NULL. */
@@ -63,9 +83,17 @@ void response_header(struct response *response, const char *name, const char *va
 /* Adds a header with an HTTP date. */
 void response_date(struct response *response, const char *name, time_t when);
 
-/* Answers {"detail": text} with the status, which it returns. */
+/* Answers {"detail": text} with the status, which it returns. What was put together is dropped. */
 int response_detail(struct response *response, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Answers 503 with Retry-After. */
+int response_unavailable(struct response *response, long retry_after_s, const char *detail);
+
+/* Takes the body that was put together, with the hash of its content as its entity tag, and leaves
+ * an empty one. */
+void kept_take(struct kept *kept, struct buf *body);
+void kept_free(struct kept *kept);
 
 /* True when an If-None-Match header (may be NULL) names the entity tag, given without quotes. */
 bool etag_matches(const char *if_none_match, const char *etag);
@@ -79,7 +107,9 @@ struct app {
     /* Writes the body of an error that the loop itself answers (404, 405, 413…); NULL: {"detail"}.
      */
     void (*error)(struct response *response, int status, const char *detail);
-    bool cors; /* add CORS headers, and answer preflights */
+    bool cors;    /* add CORS headers, and answer preflights */
+    bool api;     /* metrics and encoded answers */
+    bool limited; /* RATE_LIMIT_REQUESTS counts its requests, as those of the group `name` */
 };
 
 /* The beginning of every FastCGI program's main(): answers --help with `about` and the settings,

@@ -242,21 +242,6 @@ hub_list(struct hub *hub, const char *repo, const char *sha, struct hub_tree *tr
     return result;
 }
 
-static bool
-content_verified(const struct hub_file *file, const struct buf *content)
-{
-    char hex[SHA256_HEX];
-
-    if (content->length != file->size)
-        return false;
-    if (file->sha256[0] != '\0') {
-        digest_sha256(buf_string(content), content->length, hex);
-        return strcmp(hex, file->sha256) == 0;
-    }
-    digest_git("blob", buf_string(content), content->length, hex);
-    return strcmp(hex, file->oid) == 0;
-}
-
 void
 hub_file_url(struct buf *url, const struct hub *hub, const char *kind, const char *repo,
              const char *sha, const char *path)
@@ -271,6 +256,30 @@ hub_file_url(struct buf *url, const struct hub *hub, const char *kind, const cha
 }
 
 /* ---- downloads ---- */
+
+static void
+download_names(struct buf *url, struct buf *what, const struct hub *hub, const char *repo,
+               const char *sha, const struct hub_file *file)
+{
+    hub_file_url(url, hub, "datasets/", repo, sha, file->path);
+    buf_format(what, "%s of dataset %s", file->path, repo);
+}
+
+/* Checks what came, by its length and its hash, against what the Hub lists. */
+static void
+download_verify(struct transfer *transfer, const struct hub_file *file, uint64_t length,
+                const char *hex)
+{
+    if (length == file->size &&
+        strcmp(hex, file->sha256[0] != '\0' ? file->sha256 : file->oid) == 0)
+        return;
+    error_set(&transfer->why,
+              "%s: what %s sent (%ju bytes) is not the file that it lists (%ju bytes, by its "
+              "hash): run again",
+              transfer->what, transfer->hub->config->hf_endpoint, (uintmax_t)length,
+              (uintmax_t)file->size);
+    transfer->result = HUB_BROKEN;
+}
 
 /* One of several downloads under way. */
 struct download {
@@ -303,9 +312,8 @@ downloads_source(void *context)
     buf_reset(&download->url);
     buf_reset(&download->what);
     buf_reset(&download->content);
-    hub_file_url(&download->url, downloads->hub, "datasets/", downloads->repo, downloads->sha,
-                 download->file->path);
-    buf_format(&download->what, "%s of dataset %s", download->file->path, downloads->repo);
+    download_names(&download->url, &download->what, downloads->hub, downloads->repo, downloads->sha,
+                   download->file);
     download->transfer = (struct transfer){ .url = buf_string(&download->url),
                                             .what = buf_string(&download->what),
                                             .out = &download->content,
@@ -320,14 +328,15 @@ downloads_sink(void *context, struct transfer *transfer)
     struct downloads *downloads = context;
     struct download *download = transfer->context;
     const struct hub_file *file = download->file;
+    const struct buf *content = &download->content;
+    char hex[SHA256_HEX];
 
-    if (transfer->result == HUB_OK && !content_verified(file, &download->content)) {
-        error_set(&transfer->why,
-                  "%s: what %s sent (%zu bytes) is not the file that it lists (%ju bytes, by its "
-                  "hash): run again",
-                  transfer->what, downloads->hub->config->hf_endpoint, download->content.length,
-                  (uintmax_t)file->size);
-        transfer->result = HUB_BROKEN;
+    if (transfer->result == HUB_OK) {
+        if (file->sha256[0] != '\0')
+            digest_sha256(buf_string(content), content->length, hex);
+        else
+            digest_git("blob", buf_string(content), content->length, hex);
+        download_verify(transfer, file, content->length, hex);
     }
     bool more = downloads->sink(downloads->context, file, transfer->result, &download->content,
                                 &transfer->why);
@@ -398,4 +407,42 @@ hub_download(struct hub *hub, const char *repo, const char *sha, const struct hu
 
     hub_download_all(hub, repo, sha, &file, 1, single_sink, &single);
     return single.result;
+}
+
+enum hub_result
+hub_download_spool(struct hub *hub, const char *repo, const char *sha, const struct hub_file *file,
+                   struct spool *out, struct error *why)
+{
+    char hex[SHA256_HEX];
+    struct buf url, what;
+
+    if (!spool_open(out, hub->config->state_dir, why))
+        return HUB_DISK;
+    if (file == NULL)
+        return HUB_OK;
+    buf_init(&url, 8192);
+    buf_init(&what, 4096);
+    download_names(&url, &what, hub, repo, sha, file);
+    struct transfer transfer = { .url = buf_string(&url),
+                                 .what = buf_string(&what),
+                                 .spool = out,
+                                 .spool_max = file->size,
+                                 .resumable = true };
+    if (transfer_one(hub, &transfer) == HUB_OK) {
+        if (file->sha256[0] != '\0' ? spool_sha256(out, hex, &transfer.why)
+                                    : spool_git(out, hex, &transfer.why))
+            download_verify(&transfer, file, out->length, hex);
+        else
+            transfer.result = HUB_DISK;
+    }
+    enum hub_result result = transfer.result;
+    if (result != HUB_OK) {
+        spool_close(out);
+        if (why != NULL)
+            *why = transfer.why;
+    }
+    transfer_free(&transfer);
+    buf_free(&url);
+    buf_free(&what);
+    return result;
 }

@@ -16,6 +16,7 @@
 #include "digest.h"
 #include "error.h"
 #include "mem.h"
+#include "spool.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -32,6 +33,7 @@ enum hub_result {
     HUB_TOO_LARGE,   /* a body beyond HUB_MAX_MB */
     HUB_CONFLICT,    /* 412: the branch is not at parentCommit any more */
     HUB_REFUSED,     /* another 4xx to a write: trying again will not help */
+    HUB_DISK,        /* this machine could not keep, or read, a temporary file */
 };
 
 struct hub;
@@ -96,17 +98,26 @@ enum hub_result hub_download(struct hub *hub, const char *repo, const char *sha,
                              const struct hub_file *file, struct buf *out, struct error *why)
     __attribute__((warn_unused_result));
 
+/* One file's content, verified, in a spool in STATE_DIR. It may have any length: HUB_MAX_MB is for
+ * what goes into memory, here the disk is the limit. `file` may be NULL, for a file that is not
+ * there: the spool is empty then. The caller owns the spool on HUB_OK: spool_close(). */
+enum hub_result hub_download_spool(struct hub *hub, const char *repo, const char *sha,
+                                   const struct hub_file *file, struct spool *out,
+                                   struct error *why) __attribute__((warn_unused_result));
+
 /* A file to write. */
 struct hub_upload {
     const char *path;
     const void *bytes;
     size_t length;
+    const struct spool *spool; /* instead of `bytes`: all that it has, `length` bytes */
 };
 
 /* Writes files to a dataset's main branch in one commit on top of the commit `parent`, through git
- * or LFS as the Hub says. HUB_OK: *commit is the new commit. HUB_CONFLICT: the branch is elsewhere
- * by now and nothing was written. HUB_UNAVAILABLE: it may have been written all the same; look
- * before trying again. */
+ * or LFS as the Hub says. What goes through LFS is sent out of its spool piece by piece; what goes
+ * through git is put together in memory, which is bounded, as git takes small files only. HUB_OK:
+ * *commit is the new commit. HUB_CONFLICT: the branch is elsewhere by now and nothing was written.
+ * HUB_UNAVAILABLE: it may have been written all the same; look before trying again. */
 enum hub_result hub_commit(struct hub *hub, const char *repo, const char *parent,
                            const char *summary, const struct hub_upload *uploads, size_t count,
                            char commit[SHA1_HEX], struct error *why)

@@ -7,7 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_MAX = 16 << 20, BODY_MAX = 1 << 30, SAMPLE_MAX = 512, PARTS_MAX = 10000 };
+enum {
+    ANSWER_MAX = 16 << 20,
+    REGULAR_MAX = 16 << 20, /* of a file in git; the Hub's own limit is 10 MiB */
+    BODY_MAX = 64 << 20,
+    SAMPLE_MAX = 512,
+    PIECE_BYTES = 3 << 14, /* thirds, so that pieces of base64 join on without padding */
+    PARTS_MAX = 10000
+};
 
 static const char lfs_type[] = "application/vnd.git-lfs+json";
 
@@ -22,6 +29,24 @@ struct writing {
     char (*sha256)[SHA256_HEX];
     struct error *why;
 };
+
+/* Appends the first `length` bytes of a file in base64. */
+static bool
+put_base64(struct buf *out, const struct hub_upload *upload, size_t length, struct error *why)
+{
+    char piece[PIECE_BYTES];
+
+    if (upload->spool == NULL)
+        buf_base64(out, upload->bytes, length);
+    for (size_t done = 0; upload->spool != NULL && done < length;) {
+        size_t size = length - done < sizeof piece ? length - done : sizeof piece;
+        if (!spool_read(upload->spool, done, piece, size, why))
+            return false;
+        buf_base64(out, piece, size);
+        done += size;
+    }
+    return true;
+}
 
 /* Sends a body and reads a JSON answer (*answer may be NULL for none). */
 static enum hub_result
@@ -53,18 +78,21 @@ preupload(struct writing *writing)
 {
     struct buf url, body;
     json_t *answer = NULL, *file;
+    enum hub_result result = HUB_DISK;
+    bool good = true;
     size_t index;
 
     buf_init(&url, 4096);
     buf_init(&body, 1 << 20);
     buf_format(&url, "%s/api/datasets/%s/preupload/main", writing->hub->config->hf_endpoint,
                writing->repo);
-    for (size_t i = 0; i < writing->count; i++) {
+    for (size_t i = 0; good && i < writing->count; i++) {
         const struct hub_upload *upload = &writing->uploads[i];
         buf_text(&body, i == 0 ? "{\"files\":[{\"path\":" : ",{\"path\":");
         json_put_text(&body, upload->path, strlen(upload->path));
         buf_format(&body, ",\"size\":%zu,\"sample\":\"", upload->length);
-        buf_base64(&body, upload->bytes, upload->length < SAMPLE_MAX ? upload->length : SAMPLE_MAX);
+        good = put_base64(&body, upload, upload->length < SAMPLE_MAX ? upload->length : SAMPLE_MAX,
+                          writing->why);
         buf_text(&body, "\"}");
     }
     buf_text(&body, "]}");
@@ -73,7 +101,8 @@ preupload(struct writing *writing)
                                  .content_type = "application/json",
                                  .body = body.data,
                                  .body_length = body.length };
-    enum hub_result result = post(writing, &transfer, &answer);
+    if (good)
+        result = post(writing, &transfer, &answer);
     transfer_free(&transfer);
     json_array_foreach(json_object_get(answer, "files"), index, file)
     {
@@ -98,17 +127,21 @@ preupload(struct writing *writing)
 
 /* ---- LFS ---- */
 
+/* PUTs a part of a file. */
 static enum hub_result
-put(const struct writing *writing, const char *url, const char *const *headers, const char *bytes,
-    size_t length, char **etag)
+put(const struct writing *writing, const char *url, const char *const *headers,
+    const struct hub_upload *upload, size_t start, size_t length, char **etag)
 {
     struct transfer transfer = { .verb = VERB_PUT,
                                  .url = url,
                                  .content_type = "application/octet-stream",
-                                 .body = bytes,
+                                 .body_spool = upload->spool,
+                                 .body_start = start,
                                  .body_length = length,
                                  .anonymous = true,
                                  .extra = headers };
+    if (upload->spool == NULL)
+        transfer.body = (const char *)upload->bytes + start;
     enum hub_result result = post(writing, &transfer, NULL);
 
     if (result == HUB_OK && etag != NULL) {
@@ -136,7 +169,7 @@ upload_basic(const struct writing *writing, const struct hub_upload *upload, con
             strpbrk(json_string_value(value), "\r\n") == NULL)
             lines[count++] = arena_format(&arena, "%s: %s", name, json_string_value(value));
     }
-    enum hub_result result = put(writing, href, lines, upload->bytes, upload->length, NULL);
+    enum hub_result result = put(writing, href, lines, upload, 0, upload->length, NULL);
     arena_free(&arena);
     return result;
 }
@@ -171,7 +204,7 @@ upload_parts(const struct writing *writing, size_t index, const char *href, cons
             result = HUB_BROKEN;
             break;
         }
-        result = put(writing, url, NULL, (const char *)upload->bytes + start, length, &etag);
+        result = put(writing, url, NULL, upload, start, length, &etag);
         buf_format(&body, "%s{\"partNumber\":%zu,\"etag\":", i == 0 ? "" : ",", i + 1);
         json_put_text(&body, etag == NULL ? "" : etag, etag == NULL ? 0 : strlen(etag));
         buf_byte(&body, '}');
@@ -238,6 +271,15 @@ upload_object(const struct writing *writing, size_t index, const json_t *object)
     return result == HUB_OK && verify != NULL ? upload_verify(writing, index, verify) : result;
 }
 
+static bool
+upload_hash(const struct hub_upload *upload, char hex[SHA256_HEX], struct error *why)
+{
+    if (upload->spool != NULL)
+        return spool_sha256(upload->spool, hex, why);
+    digest_sha256(upload->bytes, upload->length, hex);
+    return true;
+}
+
 /* Uploads the files that go through LFS. */
 static enum hub_result
 upload_lfs(struct writing *writing)
@@ -245,6 +287,7 @@ upload_lfs(struct writing *writing)
     struct buf url, body;
     json_t *answer = NULL, *object;
     size_t index, objects = 0;
+    bool good = true;
 
     buf_init(&url, 4096);
     buf_init(&body, 1 << 20);
@@ -252,10 +295,10 @@ upload_lfs(struct writing *writing)
                writing->repo);
     buf_text(&body, "{\"operation\":\"upload\",\"transfers\":[\"basic\",\"multipart\"],"
                     "\"hash_algo\":\"sha256\",\"ref\":{\"name\":\"main\"},\"objects\":[");
-    for (size_t i = 0; i < writing->count; i++) {
+    for (size_t i = 0; good && i < writing->count; i++) {
         if (!writing->lfs[i])
             continue;
-        digest_sha256(writing->uploads[i].bytes, writing->uploads[i].length, writing->sha256[i]);
+        good = upload_hash(&writing->uploads[i], writing->sha256[i], writing->why);
         buf_format(&body, "%s{\"oid\":\"%s\",\"size\":%zu}", objects++ == 0 ? "" : ",",
                    writing->sha256[i], writing->uploads[i].length);
     }
@@ -266,7 +309,9 @@ upload_lfs(struct writing *writing)
                                  .accept = lfs_type,
                                  .body = body.data,
                                  .body_length = body.length };
-    enum hub_result result = objects == 0 ? HUB_OK : post(writing, &transfer, &answer);
+    enum hub_result result = !good          ? HUB_DISK
+                             : objects == 0 ? HUB_OK
+                                            : post(writing, &transfer, &answer);
     transfer_free(&transfer);
     json_array_foreach(json_object_get(answer, "objects"), index, object)
     {
@@ -283,7 +328,7 @@ upload_lfs(struct writing *writing)
 
 /* ---- the commit ---- */
 
-static void
+static enum hub_result
 put_operations(struct buf *body, const struct writing *writing, const char *parent,
                const char *summary)
 {
@@ -298,12 +343,23 @@ put_operations(struct buf *body, const struct writing *writing, const char *pare
         if (writing->lfs[i]) {
             buf_format(body, ",\"algo\":\"sha256\",\"oid\":\"%s\",\"size\":%zu}}\n",
                        writing->sha256[i], upload->length);
+        } else if (upload->length > REGULAR_MAX) {
+            error_set(writing->why,
+                      "%s: the Hub wants %.200s (%zu bytes) in git, where it takes 10 MiB at most, "
+                      "instead of its large file storage",
+                      writing->what, upload->path, upload->length);
+            return HUB_BROKEN;
         } else {
             buf_text(body, ",\"encoding\":\"base64\",\"content\":\"");
-            buf_base64(body, upload->bytes, upload->length);
+            if (!put_base64(body, upload, upload->length, writing->why))
+                return HUB_DISK;
             buf_text(body, "\"}}\n");
         }
     }
+    if (buf_ok(body))
+        return HUB_OK;
+    error_set(writing->why, "%s: more than %d bytes", writing->what, BODY_MAX);
+    return HUB_TOO_LARGE;
 }
 
 static enum hub_result
@@ -316,18 +372,15 @@ commit_send(struct writing *writing, const char *parent, const char *summary, ch
     buf_init(&body, BODY_MAX);
     buf_format(&url, "%s/api/datasets/%s/commit/main", writing->hub->config->hf_endpoint,
                writing->repo);
-    put_operations(&body, writing, parent, summary);
+    enum hub_result result = put_operations(&body, writing, parent, summary);
     struct transfer transfer = { .verb = VERB_POST,
                                  .url = buf_string(&url),
                                  .content_type = "application/x-ndjson",
                                  .body = body.data,
                                  .body_length = body.length,
                                  .once = true };
-    enum hub_result result = HUB_TOO_LARGE;
-    if (buf_ok(&body))
+    if (result == HUB_OK)
         result = post(writing, &transfer, &answer);
-    else
-        error_set(writing->why, "%s: more than %d bytes", writing->what, BODY_MAX);
     transfer_free(&transfer);
     const char *oid = json_member_text(answer, "commitOid");
     if (result == HUB_OK && (oid == NULL || strlen(oid) != SHA1_HEX - 1)) {

@@ -5,6 +5,17 @@
 #include "json.h"
 #include "transfer.h"
 
+enum {
+    TRANSFER_HOPS_MAX = 5,
+    TRANSFER_WAIT_MAX_S = 300, /* a rate limit's window */
+};
+
+/* Whether a status stands for success. */
+bool transfer_status_good(long status);
+
+/* What an exchange that ended with `code` came to, with `why` unless HUB_OK. */
+enum hub_result transfer_judge(const struct transfer *transfer, CURLcode code, struct error *why);
+
 /* Runs a transfer whose answer is JSON of at most `max` bytes; its `out` is set here. On HUB_OK
  * *value is a new reference. *link (may be NULL) becomes the next page's address, owned by the
  * caller, or NULL. */

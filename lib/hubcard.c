@@ -1,8 +1,11 @@
 #include "hubcard.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DIMENSION_MAX (INT64_C(1) << 32)
 
 /* A part of the text, not terminated. */
 struct span {
@@ -103,32 +106,83 @@ card_line(json_t *card, struct span line, struct span *key)
         key->length = 0;
 }
 
-json_t *
-hubcard_front_matter(const char *text, size_t length)
+/* Cuts the line at `text` off: returns it without its end, and where the next one begins in *next.
+ */
+static struct span
+cut_line(const char *text, const char *end, const char **next)
 {
-    const char *end = text + length;
-    struct span key = { text, 0 };
-    json_t *card = NULL;
+    struct span line = { text, 0 };
+
+    while (text + line.length < end && strchr("\r\n", text[line.length]) == NULL)
+        line.length++;
+    *next = text + line.length;
+    if (*next < end)
+        *next += **next == '\r' && end - *next > 1 && (*next)[1] == '\n' ? 2 : 1;
+    return line;
+}
+
+/* Finds the front matter, the lines between two fences, and where the text after it begins. False
+ * when there is none. */
+static bool
+find_front_matter(const char *text, size_t length, struct span *front, const char **after)
+{
+    const char *end = text + length, *next;
 
     while (text < end && strchr(" \t\r\n", *text) != NULL)
         text++;
-    while (text < end) {
-        size_t size = strcspn(text, "\r\n");
-        struct span line = { text, size };
-        bool fence = span_is(trim(line), "---");
-        if (card == NULL && !fence)
-            return NULL;
-        if (card != NULL && fence)
-            return card;
-        if (card == NULL)
-            card = json_object();
-        else
-            card_line(card, line, &key);
-        text += size;
-        text += *text == '\r' && text[1] == '\n' ? 2 : 1;
+    if (!span_is(trim(cut_line(text, end, &next)), "---"))
+        return false;
+    *front = (struct span){ next, 0 };
+    for (const char *at = next; at < end; at = next) {
+        if (span_is(trim(cut_line(at, end, &next)), "---")) {
+            front->length = (size_t)(at - front->at);
+            *after = next;
+            return true;
+        }
     }
-    json_decref(card);
-    return NULL;
+    return false;
+}
+
+json_t *
+hubcard_front_matter(const char *text, size_t length)
+{
+    struct span front, key = { text, 0 };
+    const char *after, *next;
+
+    if (!find_front_matter(text, length, &front, &after))
+        return NULL;
+    json_t *card = json_object();
+    const char *end = front.at + front.length;
+    for (const char *at = front.at; at < end; at = next)
+        card_line(card, cut_line(at, end, &next), &key);
+    return card;
+}
+
+size_t
+hubcard_text(const char *text, size_t length)
+{
+    struct span front;
+    const char *after;
+
+    return find_front_matter(text, length, &front, &after) ? (size_t)(after - text) : 0;
+}
+
+/* The product of a tensor's dimensions; false when they make no sense. */
+static bool
+tensor_size(const json_t *shape, json_int_t *size)
+{
+    const json_t *dimension;
+    size_t index;
+
+    *size = 1;
+    json_array_foreach(shape, index, dimension)
+    {
+        json_int_t length = json_integer_value(dimension);
+        if (!json_is_integer(dimension) || length < 0 || length > DIMENSION_MAX ||
+            __builtin_mul_overflow(*size, length, size))
+            return false;
+    }
+    return json_is_array(shape);
 }
 
 json_t *
@@ -136,28 +190,23 @@ hubcard_safetensors(const char *header, size_t length)
 {
     struct error why;
     json_t *tensors = json_read(header, length, &why);
-    json_t *parameters = json_object(), *tensor, *dimension;
-    json_int_t total = 0;
+    json_t *parameters = json_object(), *tensor;
+    json_int_t total = 0, size;
+    bool good = json_is_object(tensors);
     const char *name;
-    size_t index;
 
     json_object_foreach(tensors, name, tensor)
     {
         const char *dtype = json_member_text(tensor, "dtype");
-        json_int_t count = 1;
-        if (dtype == NULL)
+        if (dtype == NULL || strcmp(name, "__metadata__") == 0)
             continue;
-        json_array_foreach(json_object_get(tensor, "shape"), index, dimension)
-        {
-            if (__builtin_mul_overflow(count, json_integer_value(dimension), &count))
-                count = 0;
-        }
-        json_int_t sum = json_integer_value(json_object_get(parameters, dtype));
-        if (__builtin_add_overflow(total, count, &total))
+        good = tensor_size(json_object_get(tensor, "shape"), &size) &&
+               !__builtin_add_overflow(total, size, &total);
+        if (!good)
             break;
-        json_object_set_new(parameters, dtype, json_integer(sum + count));
+        size += json_integer_value(json_object_get(parameters, dtype));
+        json_object_set_new(parameters, dtype, json_integer(size));
     }
-    bool good = json_is_object(tensors);
     json_decref(tensors);
     if (good)
         return json_pack("{s:o, s:I}", "parameters", parameters, "total", total);

@@ -12,6 +12,9 @@
  * when there is no front matter. */
 json_t *hubcard_front_matter(const char *text, size_t length);
 
+/* Where the card's own text begins: behind the front matter, or at 0 when there is none. */
+size_t hubcard_text(const char *text, size_t length);
+
 /* {"parameters": {dtype: count}, "total": count} of a safetensors header, which is the JSON after
  * the length. A new reference, or NULL when the header makes no sense. */
 json_t *hubcard_safetensors(const char *header, size_t length);

@@ -14,11 +14,14 @@
 struct metrics;
 
 /* Maps the counters at `path`, which are made when they are not there, or anew when they are
- * damaged or of another layout. NULL with `why` when they cannot be. Free with metrics_close(). */
+ * damaged or of another layout. NULL with `why` when they cannot be. Free with metrics_close().
+ * Open them after fork() (the lock for new routes belongs to what was opened). */
 struct metrics *metrics_open(const char *path, struct error *why);
 void metrics_close(struct metrics *metrics);
 
-/* An answered request. `route` is its pattern, "-" for none. */
+/* An answered request. `route` is its pattern, "-" for none. There is room for 128 pairs of method
+ * and route; what is beyond them, or longer than 91 bytes, is counted as the route "other". So are
+ * methods and statuses that this API does not have: as "OTHER" and "other". */
 void metrics_request(struct metrics *metrics, const char *method, const char *route, int status,
                      uint64_t bytes, uint64_t microseconds);
 

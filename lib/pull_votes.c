@@ -1,8 +1,7 @@
 #include "pull_private.h"
 
+#include "lines.h"
 #include "vote.h"
-
-#include <string.h>
 
 enum { NAMED_MAX = 20 }; /* malformed lines that are named in the log one by one */
 
@@ -11,9 +10,17 @@ struct tally {
     int64_t number; /* of this pull */
 };
 
+static void
+malformed(const struct pull *pull, struct tally *tally, size_t number, const char *reason)
+{
+    if (tally->malformed++ < NAMED_MAX)
+        log_event(&pull->config->log, LEVEL_WARNING, LOG_SYNC, "skipped a line that is no vote",
+                  LOG_INTEGER("line", number), LOG_TEXT("reason", reason));
+}
+
 static bool
-apply_line(const struct pull *pull, struct tally *tally, size_t number, const char *line,
-           size_t length, struct error *why)
+apply_line(const struct pull *pull, struct tally *tally, const struct lines *line,
+           struct error *why)
 {
     struct vote vote;
     struct arena arena;
@@ -21,10 +28,8 @@ apply_line(const struct pull *pull, struct tally *tally, size_t number, const ch
     bool good = true;
 
     arena_init(&arena, 0);
-    if (!vote_parse(&vote, line, length, &arena, &reason)) {
-        if (tally->malformed++ < NAMED_MAX)
-            log_event(&pull->config->log, LEVEL_WARNING, LOG_SYNC, "skipped a line that is no vote",
-                      LOG_INTEGER("line", number), LOG_TEXT("reason", reason.text));
+    if (!vote_parse(&vote, line->text, line->length, &arena, &reason)) {
+        malformed(pull, tally, line->number, reason.text);
     } else {
         good = db_run(pull->db, SQL_VOTE_PULLED, why, DB_TEXT(vote.model), DB_TEXT(vote.revision),
                       DB_TEXT(vote.username), DB_TEXT(vote.vote_type), DB_TEXT(vote.timestamp),
@@ -39,26 +44,26 @@ apply_line(const struct pull *pull, struct tally *tally, size_t number, const ch
 }
 
 static bool
-apply_lines(const struct pull *pull, struct tally *tally, const struct buf *content,
+apply_lines(const struct pull *pull, struct tally *tally, const struct spool *content,
             struct error *why)
 {
-    const char *line = buf_string(content), *end = line + content->length;
-    bool good = true;
+    enum lines_result result;
+    struct lines lines;
 
-    for (size_t number = 1; good && line < end; number++) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line));
-        size_t length = (size_t)((newline == NULL ? end : newline) - line);
-        if (length != 0)
-            good = apply_line(pull, tally, number, line, length, why);
-        line += length + 1;
+    lines_of_spool(&lines, content);
+    while ((result = lines_next(&lines, why)) == LINES_ONE || result == LINES_LONG) {
+        if (result == LINES_LONG)
+            malformed(pull, tally, lines.number, "it is longer than 64 KiB");
+        else if (lines.length != 0 && !apply_line(pull, tally, &lines, why))
+            return false;
     }
-    return good;
+    return result == LINES_END;
 }
 
 /* The votes of a file, in one transaction. A file without any, where there were some, is more
  * likely a mishap than a wish: the votes stay. */
 static bool
-apply(const struct pull *pull, const struct buf *content, const char *sha, struct error *why)
+apply(const struct pull *pull, const struct spool *content, const char *sha, struct error *why)
 {
     const char *repo = pull->config->votes_repo;
     struct tally tally = { 0 };
@@ -91,19 +96,18 @@ pull_votes(const struct pull *pull, const char *sha, struct error *why)
     const char *repo = pull->config->votes_repo;
     const struct hub_file *file = NULL;
     struct hub_tree tree;
-    struct buf content;
+    struct spool content;
     bool good = false;
 
     if (hub_list(pull->hub, repo, sha, &tree, why) != HUB_OK)
         return false;
     file = hub_tree_find(&tree, VOTE_FILE);
-    buf_init(&content, (size_t)pull->config->hub_max_mb << 20);
-    if (file == NULL && db_number(db_query(pull->db, SQL_VOTE_COUNT, DB_NULL), 0) != 0)
+    if (file == NULL && db_number(db_query(pull->db, SQL_VOTE_COUNT, DB_NULL), 0) != 0) {
         error_set(why, "dataset %s has no file " VOTE_FILE ": what was there stays", repo);
-    else if (file == NULL || /* nobody has voted yet */
-             hub_download(pull->hub, repo, sha, file, &content, why) == HUB_OK)
+    } else if (hub_download_spool(pull->hub, repo, sha, file, &content, why) == HUB_OK) {
         good = apply(pull, &content, sha, why);
-    buf_free(&content);
+        spool_close(&content);
+    }
     hub_tree_free(&tree);
     return good;
 }

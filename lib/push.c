@@ -81,51 +81,61 @@ votes_judge(struct round *round)
     }
 }
 
-/* The votes file at the parent commit, byte for byte; empty where there is none yet. */
+/* The votes file at the parent commit, byte for byte; empty where there is none yet. On HUB_OK the
+ * caller owns the spool. */
 static enum hub_result
-votes_file(const struct round *round, struct buf *content, struct error *why)
+votes_file(const struct round *round, struct spool *content, struct error *why)
 {
     struct hub_tree tree;
     enum hub_result result = hub_list(round->pull->hub, round->repo, round->parent, &tree, why);
 
     if (result != HUB_OK)
         return result;
-    const struct hub_file *file = hub_tree_find(&tree, VOTE_FILE);
-    if (file != NULL)
-        result = hub_download(round->pull->hub, round->repo, round->parent, file, content, why);
+    result = hub_download_spool(round->pull->hub, round->repo, round->parent,
+                                hub_tree_find(&tree, VOTE_FILE), content, why);
     hub_tree_free(&tree);
     return result;
+}
+
+/* Appends the round's votes. */
+static bool
+votes_append(const struct round *round, struct spool *content, struct error *why)
+{
+    char last = '\n';
+    bool good = content->length == 0 || spool_read(content, content->length - 1, &last, 1, why);
+
+    if (good && last != '\n')
+        good = spool_put(content, "\n", 1, why);
+    for (size_t i = 0; good && i < round->entries.count; i++) {
+        const struct outbox_entry *entry = &round->entries.entries[i];
+        if (round->fates[i] == FATE_WRITE)
+            good = spool_put(content, entry->content, entry->length, why) &&
+                   spool_put(content, "\n", 1, why);
+    }
+    return good;
 }
 
 static enum hub_result
 votes_write(struct round *round, char commit[SHA1_HEX], struct error *why)
 {
-    struct buf content;
+    struct spool content;
     char summary[64];
-
-    buf_init(&content, (size_t)round->pull->config->hub_max_mb << 20);
     enum hub_result result = votes_file(round, &content, why);
-    if (result == HUB_OK) {
-        if (content.length != 0 && content.data[content.length - 1] != '\n')
-            buf_byte(&content, '\n');
-        for (size_t i = 0; i < round->entries.count; i++) {
-            if (round->fates[i] != FATE_WRITE)
-                continue;
-            buf_put(&content, round->entries.entries[i].content, round->entries.entries[i].length);
-            buf_byte(&content, '\n');
-        }
-        snprintf(summary, sizeof summary, "Add %zu vote%s", round->writes,
-                 round->writes == 1 ? "" : "s");
-        const struct hub_upload upload = { VOTE_FILE, content.data, content.length };
-        if (buf_ok(&content)) {
-            result = hub_commit(round->pull->hub, round->repo, round->parent, summary, &upload, 1,
-                                commit, why);
-        } else {
-            error_set(why, "the votes file would be larger than HUB_MAX_MB admits");
-            result = HUB_TOO_LARGE;
-        }
+
+    if (result != HUB_OK)
+        return result;
+    snprintf(summary, sizeof summary, "Add %zu vote%s", round->writes,
+             round->writes == 1 ? "" : "s");
+    if (votes_append(round, &content, why)) {
+        const struct hub_upload upload = { .path = VOTE_FILE,
+                                           .length = content.length,
+                                           .spool = &content };
+        result = hub_commit(round->pull->hub, round->repo, round->parent, summary, &upload, 1,
+                            commit, why);
+    } else {
+        result = HUB_DISK;
     }
-    buf_free(&content);
+    spool_close(&content);
     return result;
 }
 
@@ -163,9 +173,9 @@ requests_write(struct round *round, char commit[SHA1_HEX], struct error *why)
 
     for (size_t i = 0; i < round->entries.count; i++)
         if (round->fates[i] == FATE_WRITE)
-            uploads[count++] = (struct hub_upload){ round->entries.entries[i].path,
-                                                    round->entries.entries[i].content,
-                                                    round->entries.entries[i].length };
+            uploads[count++] = (struct hub_upload){ .path = round->entries.entries[i].path,
+                                                    .bytes = round->entries.entries[i].content,
+                                                    .length = round->entries.entries[i].length };
     snprintf(summary, sizeof summary, "Add %zu submission%s", count, count == 1 ? "" : "s");
     return hub_commit(round->pull->hub, round->repo, round->parent, summary, uploads, count, commit,
                       why);

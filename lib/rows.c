@@ -1,6 +1,7 @@
 #include "rows.h"
 
 #include "json.h"
+#include "lines.h"
 #include "parquet.h"
 
 #include <string.h>
@@ -140,24 +141,22 @@ json_rows_add(struct json_rows *rows, const json_t *object, struct error *why)
 static bool
 json_rows_lines(struct json_rows *rows, const char *data, size_t length, struct error *why)
 {
-    const char *end = data + length;
+    struct lines lines;
 
-    for (size_t number = 1; data < end; number++) {
-        const char *newline = memchr(data, '\n', (size_t)(end - data));
-        size_t size = (size_t)((newline == NULL ? end : newline) - data);
+    lines_of_memory(&lines, data, length);
+    while (lines_next(&lines, why) == LINES_ONE) {
         size_t blank = 0;
-        while (blank < size && strchr(" \t\r", data[blank]) != NULL && data[blank] != '\0')
+        while (blank < lines.length && memchr(" \t\r", lines.text[blank], 3) != NULL)
             blank++;
-        if (blank < size) {
-            json_t *object = json_read(data, size, why);
-            bool good = object != NULL && json_rows_add(rows, object, why);
-            json_decref(object);
-            if (!good) {
-                error_prefix(why, "line %zu", number);
-                return false;
-            }
+        if (blank == lines.length)
+            continue;
+        json_t *object = json_read(lines.text, lines.length, why);
+        bool good = object != NULL && json_rows_add(rows, object, why);
+        json_decref(object);
+        if (!good) {
+            error_prefix(why, "line %zu", lines.number);
+            return false;
         }
-        data += size + 1;
     }
     return true;
 }

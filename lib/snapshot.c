@@ -72,7 +72,7 @@ snapshot_write(struct snapshots *snapshots, const char *state_dir, enum body bod
             continue;
         }
         buf_init(&encoded, ENCODED_MAX);
-        good = encoding_encode(encoding, buf_string(content), content->length, &encoded);
+        good = encoding_encode(encoding, EFFORT_SMALL, buf_string(content), content->length, &encoded);
         if (!good)
             error_set(why, "out of memory while encoding %s as %s", stem, encoding_name(encoding));
         good = good && variant_write(variant, state_dir, stem, encoding, &encoded, why);

@@ -41,6 +41,43 @@ bool submission_put(struct db *db, const char *path, const char *oid,
                     const struct submission *submission, const char *content, size_t length,
                     struct error *why) __attribute__((warn_unused_result));
 
+/* How many submissions a user may make, within how many seconds. */
+struct submission_quota {
+    long count;
+    int64_t period_s;
+};
+
+enum submission_verdict {
+    SUBMISSION_FREE,       /* nothing stands against it; submission_add(): it is taken, on disk */
+    SUBMISSION_TWICE,      /* this revision waits, is evaluated or is finished in this precision */
+    SUBMISSION_OCCUPIED,   /* another revision has the file and is not through yet */
+    SUBMISSION_OFFICIAL,   /* an official provider's model, finished in this precision */
+    SUBMISSION_OVER_QUOTA, /* the user has submitted as many as may be */
+    SUBMISSION_FAILED,     /* the database refused; nothing is left of it; `why` says what */
+};
+
+/* Whether a user may submit now. With SUBMISSION_OVER_QUOTA *retry_s is when. */
+enum submission_verdict submission_quota(struct db *db, const char *user,
+                                         struct submission_quota quota, int64_t *retry_s,
+                                         struct error *why) __attribute__((warn_unused_result));
+
+/* What stands against a submission in the database. The path of the request that does goes into
+ * `existing`, in the arena. */
+enum submission_verdict submission_judge(struct db *db, const struct submission *submission,
+                                         const char *path, struct arena *arena,
+                                         const char **existing, struct error *why)
+    __attribute__((warn_unused_result));
+
+struct vote;
+
+/* Adds a submission: its request file `content`, the submitter's vote (unless there is one), and
+ * the outbox entries of both, in one transaction of its own, in which all of the above is asked
+ * again. */
+enum submission_verdict submission_add(struct db *db, const struct submission *submission,
+                                       const char *path, const char *content,
+                                       const struct vote *vote, struct submission_quota quota,
+                                       struct error *why) __attribute__((warn_unused_result));
+
 /* Reads "2024-06-12T10:20:30Z", also with a fraction, an offset or without "Z" (then UTC), as Unix
  * seconds; 0 when it is no such time. */
 int64_t time_parse(const char *text);

@@ -1,8 +1,7 @@
-#include "transfer.h"
-
-#include "json.h"
+#include "hub_private.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +9,9 @@
 #include <time.h>
 
 enum {
-    HOPS_MAX = 5,
     CONNECT_TIMEOUT_S = 10,
     TIMEOUT_S = 3600,      /* for any one exchange */
     LOW_SPEED_BYTES = 512, /* a second; slower than that for HUB_TIMEOUT is no progress */
-    WAIT_MAX_S = 300,      /* a rate limit's window */
     MESSAGE_MAX = 64 * 1024,
     POLL_MS = 1000,
 };
@@ -42,10 +39,34 @@ transfer_free(struct transfer *transfer)
 
 /* ---- what comes in ---- */
 
-static bool
-status_good(long status)
+/* How much of the body is there. */
+static uint64_t
+taken(const struct transfer *transfer)
 {
-    return status >= 200 && status < 300;
+    return transfer->spool != NULL ? transfer->spool->length : transfer->out->length;
+}
+
+static void
+take_anew(struct transfer *transfer)
+{
+    if (transfer->spool != NULL)
+        spool_reset(transfer->spool);
+    else
+        buf_reset(transfer->out);
+}
+
+static bool
+take(struct transfer *transfer, const char *bytes, size_t length)
+{
+    if (transfer->spool == NULL) {
+        buf_put(transfer->out, bytes, length);
+        transfer->too_large = !buf_ok(transfer->out);
+    } else if (length > transfer->spool_max - transfer->spool->length) {
+        transfer->too_large = true;
+    } else {
+        transfer->disk_failed = !spool_put(transfer->spool, bytes, length, &transfer->why);
+    }
+    return !transfer->too_large && !transfer->disk_failed;
 }
 
 static size_t
@@ -57,23 +78,23 @@ on_body(char *bytes, size_t one, size_t length, void *context)
 
     (void)one;
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (!status_good(status)) {
+    if (!transfer_status_good(status)) {
         size_t room = transfer->message.max_bytes - transfer->message.length;
         buf_put(&transfer->message, bytes, length < room ? length : room);
         return length;
     }
     if (status == 200 && transfer->resumed != 0) {
         /* The Range was ignored: this is the whole body from its start. */
-        buf_reset(transfer->out);
+        take_anew(transfer);
         transfer->resumed = 0;
     }
     if (status == 206 && transfer->range == NULL && transfer->range_start != transfer->resumed)
         return 0; /* a part that does not join on */
-    buf_put(transfer->out, bytes, length);
-    transfer->too_large = !buf_ok(transfer->out);
+    if (!take(transfer, bytes, length))
+        return 0;
     if (hub->progress != NULL)
-        hub->progress(hub->progress_context, transfer->out->length, transfer->total);
-    return transfer->too_large ? 0 : length;
+        hub->progress(hub->progress_context, taken(transfer), transfer->total);
+    return length;
 }
 
 /* A number from outside: -1 where there is none, and no more than a rate limit's window. */
@@ -83,7 +104,7 @@ bounded(const char *digits)
     if (!isdigit((unsigned char)digits[0]))
         return -1;
     unsigned long value = strtoul(digits, NULL, 10);
-    return value < WAIT_MAX_S ? (long)value : WAIT_MAX_S;
+    return value < TRANSFER_WAIT_MAX_S ? (long)value : TRANSFER_WAIT_MAX_S;
 }
 
 /* A parameter of a structured header like `"api";r=12;t=55`, or -1. */
@@ -153,6 +174,34 @@ on_header(char *bytes, size_t one, size_t length, void *context)
 
 /* ---- what goes out ---- */
 
+static size_t
+on_read(char *bytes, size_t one, size_t room, void *context)
+{
+    struct transfer *transfer = context;
+    size_t left = transfer->body_length - transfer->sent;
+    size_t length = left < one * room ? left : one * room;
+
+    if (!spool_read(transfer->body_spool, transfer->body_start + transfer->sent, bytes, length,
+                    &transfer->why)) {
+        transfer->disk_failed = true;
+        return CURL_READFUNC_ABORT;
+    }
+    transfer->sent += length;
+    return length;
+}
+
+/* A connection that turns out to be dead makes curl begin again. */
+static int
+on_seek(void *context, curl_off_t offset, int origin)
+{
+    struct transfer *transfer = context;
+
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > transfer->body_length)
+        return CURL_SEEKFUNC_FAIL;
+    transfer->sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
 /* Scheme, host and port are what must be the same for the token to go along. */
 static bool
 same_origin(const char *url, const char *endpoint)
@@ -189,11 +238,12 @@ transfer_reset(struct transfer *transfer)
     transfer->error_message[0] = '\0';
     transfer->retry_after = transfer->limit_reset = transfer->limit_left = -1;
     transfer->total = transfer->range_start = 0;
-    transfer->too_large = false;
+    transfer->too_large = transfer->disk_failed = false;
     transfer->status = 0;
+    transfer->sent = 0;
     if (!transfer->resumable)
-        buf_reset(transfer->out);
-    transfer->resumed = transfer->out->length;
+        take_anew(transfer);
+    transfer->resumed = taken(transfer);
 }
 
 /* How many ms an exchange may take. */
@@ -239,14 +289,21 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     if (transfer->resumed != 0) {
         /* Not CURLOPT_RESUME_FROM, which takes a whole body (200) for an error. */
         char range[32];
-        snprintf(range, sizeof range, "%zu-", transfer->resumed);
+        snprintf(range, sizeof range, "%" PRIu64 "-", transfer->resumed);
         curl_easy_setopt(curl, CURLOPT_RANGE, range);
     } else if (transfer->range != NULL) {
         curl_easy_setopt(curl, CURLOPT_RANGE, transfer->range);
     }
     if (transfer->verb != VERB_GET) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, transfer->body);
+        if (transfer->body_spool == NULL) {
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, transfer->body);
+        } else {
+            curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+            curl_easy_setopt(curl, CURLOPT_READDATA, transfer);
+            curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+            curl_easy_setopt(curl, CURLOPT_SEEKDATA, transfer);
+        }
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body_length);
         if (transfer->verb == VERB_PUT)
             curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "PUT");
@@ -269,105 +326,7 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     curl_multi_add_handle(hub->multi, curl);
 }
 
-/* ---- what an answer means ---- */
-
-/* The Hub's own words about an error: its header, else the body's "error". */
-static void
-explain(const struct transfer *transfer, char text[220])
-{
-    json_t *body = json_read(buf_string(&transfer->message), transfer->message.length, NULL);
-    const char *words = transfer->error_message[0] != '\0' ? transfer->error_message
-                                                           : json_member_text(body, "error");
-
-    text[0] = '\0';
-    if (words != NULL && words[0] != '\0')
-        snprintf(text, 220, " (\"%.200s\")", words);
-    json_decref(body);
-}
-
-/* An answer that is no success: what it means, and what to do about it. */
-static enum hub_result
-judge_status(const struct transfer *transfer, struct error *why)
-{
-    const char *endpoint = transfer->hub->config->hf_endpoint, *what = transfer->what;
-    bool token = transfer->hub->config->hf_token != NULL;
-    const char *access = transfer->verb == VERB_GET ? "read" : "write";
-    long wait = transfer->limit_reset >= 0   ? transfer->limit_reset
-                : transfer->retry_after >= 0 ? transfer->retry_after
-                                             : WAIT_MAX_S;
-    char words[220];
-
-    explain(transfer, words);
-    switch (transfer->status) {
-    case 401:
-        error_set(why, "%s: %s answered 401%s: %s", what, endpoint, words,
-                  token ? "HF_TOKEN is not valid for this; set another one"
-                        : "it needs a token, or is not there; set HF_TOKEN, or check the name");
-        return HUB_DENIED;
-    case 403:
-        error_set(why, "%s: %s answered 403%s: %s %s this", what, endpoint, words,
-                  token ? "the owner of HF_TOKEN may not" : "set HF_TOKEN to a token that may",
-                  access);
-        return HUB_DENIED;
-    case 404:
-        error_set(why, "%s: not on %s (404)%s: check the name in the settings%s", what, endpoint,
-                  words, token ? "" : ", or set HF_TOKEN if it is private");
-        return HUB_MISSING;
-    case 412:
-        error_set(why, "%s: somebody else has committed meanwhile (412)%s: read again and retry",
-                  what, words);
-        return HUB_CONFLICT;
-    case 429:
-        error_set(why, "%s: the rate limit of %s is used up (429): run again in %ld s%s", what,
-                  endpoint, wait, token ? "" : ", or set HF_TOKEN for a higher limit");
-        return HUB_LIMITED;
-    case 413:
-        error_set(why, "%s: %s answered 413%s: it is too large", what, endpoint, words);
-        return HUB_REFUSED;
-    default:
-        break;
-    }
-    if (transfer->status >= 500 || transfer->status == 408) {
-        error_set(why, "%s: %s answered %ld%s: a failure on its side; run again later", what,
-                  endpoint, transfer->status, words);
-        return HUB_UNAVAILABLE;
-    }
-    if (transfer->verb != VERB_GET && transfer->status >= 400) {
-        error_set(why, "%s: %s refused it with %ld%s", what, endpoint, transfer->status, words);
-        return HUB_REFUSED;
-    }
-    error_set(why, "%s: %s answered %ld%s, which is not expected: check HF_ENDPOINT", what,
-              endpoint, transfer->status, words);
-    return HUB_BROKEN;
-}
-
-static enum hub_result
-judge(const struct transfer *transfer, CURLcode code, struct error *why)
-{
-    const struct config *config = transfer->hub->config;
-
-    if (transfer->too_large) {
-        error_set(why, "%s is larger than %ld MiB: raise HUB_MAX_MB if that is right",
-                  transfer->what, config->hub_max_mb);
-        return HUB_TOO_LARGE;
-    }
-    if (code == CURLE_TOO_MANY_REDIRECTS ||
-        (code == CURLE_UNSUPPORTED_PROTOCOL && transfer->hops > 0)) {
-        error_set(why,
-                  "%s: %s redirects to where we do not follow (more than %d times, or not to %s)",
-                  transfer->what, config->hf_endpoint, HOPS_MAX,
-                  strncmp(config->hf_endpoint, "https:", 6) == 0 ? "https" : "http");
-        return HUB_BROKEN;
-    }
-    if (code != CURLE_OK) {
-        error_set(why,
-                  "%s: no complete answer from %s: %s; check HF_ENDPOINT and the network, or run "
-                  "again later",
-                  transfer->what, config->hf_endpoint, curl_easy_strerror(code));
-        return HUB_UNAVAILABLE;
-    }
-    return status_good(transfer->status) ? HUB_OK : judge_status(transfer, why);
-}
+/* ---- what follows an exchange ---- */
 
 /* How long to wait before the next try, in seconds. */
 static long
@@ -379,7 +338,7 @@ retry_wait(const struct transfer *transfer)
         wait = transfer->limit_reset + 1;
     else if (transfer->retry_after >= 0)
         wait = transfer->retry_after + 1;
-    return wait < WAIT_MAX_S ? wait : WAIT_MAX_S;
+    return wait < TRANSFER_WAIT_MAX_S ? wait : TRANSFER_WAIT_MAX_S;
 }
 
 /* Takes a redirect up; false when this is none to follow. */
@@ -392,7 +351,7 @@ transfer_redirect(struct transfer *transfer, CURLcode *code)
         transfer->status == 304 || (transfer->verb != VERB_GET && transfer->status < 307))
         return false;
     curl_easy_getinfo(transfer->curl, CURLINFO_REDIRECT_URL, &target);
-    if (target == NULL || transfer->hops++ >= HOPS_MAX) {
+    if (target == NULL || transfer->hops++ >= TRANSFER_HOPS_MAX) {
         *code = CURLE_TOO_MANY_REDIRECTS;
         return false;
     }
@@ -413,12 +372,12 @@ transfer_step(struct hub *hub, struct transfer *transfer, CURLcode code)
     if (transfer_redirect(transfer, &code))
         return false;
     if (transfer->resumed != 0 && (transfer->status == 416 || code == CURLE_WRITE_ERROR) &&
-        !transfer->too_large) {
+        !transfer->too_large && !transfer->disk_failed) {
         /* The part that was asked for is not to be had: from the start, then. */
-        buf_reset(transfer->out);
+        take_anew(transfer);
         code = CURLE_PARTIAL_FILE;
     }
-    transfer->result = judge(transfer, code, &transfer->why);
+    transfer->result = transfer_judge(transfer, code, &transfer->why);
     if (transfer->limit_left == 0 && transfer->limit_reset > 0) {
         int64_t reset = transfer_now_ms() + (transfer->limit_reset + 1) * 1000;
         if (hub->config->hub_retries > 0 && hub->deadline_ms == 0 && reset > hub->paused_until_ms)
@@ -438,7 +397,7 @@ transfer_step(struct hub *hub, struct transfer *transfer, CURLcode code)
         return false;
     }
     log_event(&hub->config->log, LEVEL_DEBUG, LOG_HUB, "answer", LOG_TEXT("what", transfer->what),
-              LOG_INTEGER("status", transfer->status), LOG_INTEGER("bytes", transfer->out->length));
+              LOG_INTEGER("status", transfer->status), LOG_INTEGER("bytes", taken(transfer)));
     if (hub->idles < sizeof hub->idle / sizeof hub->idle[0])
         hub->idle[hub->idles++] = transfer->curl;
     else

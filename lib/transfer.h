@@ -11,6 +11,7 @@
 #include "config.h"
 #include "error.h"
 #include "hub.h"
+#include "spool.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -28,6 +29,8 @@ struct transfer {
     const char *accept;       /* NULL: anything */
     const void *body;         /* VERB_POST, VERB_PUT */
     size_t body_length;
+    const struct spool *body_spool; /* instead of `body`: what it has from body_start on */
+    uint64_t body_start;
     bool resumable;           /* a GET whose broken body may go on where it ended */
     bool anonymous;           /* without the token, even at the Hub's own origin */
     const char *token;        /* goes along instead of HF_TOKEN, to the Hub's own origin only */
@@ -35,7 +38,9 @@ struct transfer {
     const char *const *extra; /* more header lines, NULL-terminated; NULL for none */
     bool once;                /* not tried again: whether it took effect must be looked up first */
     struct buf *out;          /* where the body of a 2xx answer goes */
-    void *context;            /* the caller's own */
+    struct spool *spool;      /* or here: of at most spool_max bytes */
+    uint64_t spool_max;
+    void *context; /* the caller's own */
 
     /* Set when it is done. */
     enum hub_result result;
@@ -51,10 +56,12 @@ struct transfer {
     char *location; /* where the last redirect led */
     int hops, attempts;
     int64_t wait_until_ms; /* monotonic; 0: now */
-    size_t resumed;        /* bytes that `out` had when the request was sent */
+    size_t sent;           /* bytes of body_spool */
+    uint64_t resumed;      /* bytes that were there when the request was sent */
     uint64_t range_start;  /* of a 206 answer */
     uint64_t total;        /* of the whole content, 0 when unknown */
     bool too_large;
+    bool disk_failed;   /* and `why` says how */
     struct buf message; /* body of an answer that is no 2xx */
     char error_message[200];
     long retry_after, limit_reset, limit_left; /* seconds, seconds, requests; -1 when not given */

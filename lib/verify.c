@@ -1,6 +1,7 @@
 #include "verify.h"
 
 #include "json.h"
+#include "lines.h"
 #include "pull_private.h"
 #include "submission.h"
 #include "vote.h"
@@ -52,16 +53,16 @@ verify_requests(const struct pull *pull, struct hub_tree *tree, FILE *out, struc
     return why->text[0] == '\0' ? differences : -1;
 }
 
-/* A line of the votes file against the cache; *distinct counts the votes that it has. */
+/* A line of the votes file against the cache; *found counts the votes that it has so. */
 static long
-verify_line(const struct pull *pull, const char *line, size_t length, FILE *out, int64_t *found)
+verify_line(const struct pull *pull, const struct lines *line, FILE *out, int64_t *found)
 {
     struct arena arena;
     struct vote vote;
     long differences = 0;
 
     arena_init(&arena, 0);
-    if (length != 0 && vote_parse(&vote, line, length, &arena, NULL)) {
+    if (line->length != 0 && vote_parse(&vote, line->text, line->length, &arena, NULL)) {
         sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_VOTE, DB_TEXT(vote.model),
                                      DB_TEXT(vote.revision), DB_TEXT(vote.username));
         if (!db_next(pull->db, row, NULL)) {
@@ -83,23 +84,21 @@ verify_votes(const struct pull *pull, const struct hub_tree *tree, const char *s
              struct error *why)
 {
     const struct hub_file *file = hub_tree_find(tree, VOTE_FILE);
-    struct buf content;
+    enum lines_result result;
+    struct spool content;
+    struct lines lines;
     int64_t found = 0, cached = db_number(db_query(pull->db, SQL_VOTE_COUNT, DB_NULL), 0);
     long differences = 0;
 
-    buf_init(&content, (size_t)pull->config->hub_max_mb << 20);
-    if (file != NULL &&
-        hub_download(pull->hub, pull->config->votes_repo, sha, file, &content, why) != HUB_OK) {
-        buf_free(&content);
+    if (hub_download_spool(pull->hub, pull->config->votes_repo, sha, file, &content, why) != HUB_OK)
         return -1;
-    }
-    for (const char *line = buf_string(&content), *end = line + content.length; line < end;) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line));
-        size_t length = (size_t)((newline == NULL ? end : newline) - line);
-        differences += verify_line(pull, line, length, out, &found);
-        line += length + 1;
-    }
-    buf_free(&content);
+    lines_of_spool(&lines, &content);
+    while ((result = lines_next(&lines, why)) == LINES_ONE || result == LINES_LONG)
+        if (result == LINES_ONE)
+            differences += verify_line(pull, &lines, out, &found);
+    spool_close(&content);
+    if (result == LINES_FAILED)
+        return -1;
     if (cached > found) {
         fprintf(out,
                 "votes: %" PRId64 " are in the cache as the Hub's that the Hub does not have so\n",

@@ -61,19 +61,25 @@ vote_put(struct buf *out, const struct vote *vote)
 }
 
 enum vote_result
+vote_join(struct db *db, const struct vote *vote, struct error *why)
+{
+    if (!db_run(db, SQL_VOTE_INSERT, why, DB_TEXT(vote->model), DB_TEXT(vote->revision),
+                DB_TEXT(vote->username), DB_TEXT(vote->vote_type), DB_TEXT(vote->timestamp)))
+        return VOTE_UNSAVED;
+    if (sqlite3_changes(db->handle) == 0)
+        return VOTE_TWICE;
+    return outbox_add_vote(db, vote, why) ? VOTE_COUNTED : VOTE_UNSAVED;
+}
+
+enum vote_result
 vote_add(struct db *db, const struct vote *vote, struct error *why)
 {
     if (db_begin(db, why) != DB_OK)
         return VOTE_UNSAVED;
-    bool good = db_run(db, SQL_VOTE_INSERT, why, DB_TEXT(vote->model), DB_TEXT(vote->revision),
-                       DB_TEXT(vote->username), DB_TEXT(vote->vote_type), DB_TEXT(vote->timestamp));
-    if (good && sqlite3_changes(db->handle) == 0) {
+    enum vote_result result = vote_join(db, vote, why);
+    if (result != VOTE_COUNTED) {
         db_rollback(db);
-        return VOTE_TWICE;
-    }
-    if (!good || !outbox_add_vote(db, vote, why)) {
-        db_rollback(db);
-        return VOTE_UNSAVED;
+        return result;
     }
     return db_commit(db, why) == DB_OK ? VOTE_COUNTED : VOTE_UNSAVED;
 }

@@ -38,4 +38,8 @@ enum vote_result {
 enum vote_result vote_add(struct db *db, const struct vote *vote, struct error *why)
     __attribute__((warn_unused_result));
 
+/* The same within the caller's transaction. VOTE_TWICE leaves the transaction as it is. */
+enum vote_result vote_join(struct db *db, const struct vote *vote, struct error *why)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -26,3 +26,16 @@ UPDATE votes SET pull = ?4 WHERE model = ?1 AND revision = ?2 AND username = ?3;
 
 -- name: vote_count
 SELECT count(*) FROM votes WHERE pull > 0;
+
+-- How the votes on a model are spread over its revisions.
+-- name: vote_tally
+SELECT revision, count(*), sum(vote_type = 'up') FROM votes WHERE model = ?1
+GROUP BY revision ORDER BY revision;
+
+-- name: vote_of_model
+SELECT revision, username, vote_type, timestamp FROM votes WHERE model = ?1
+ORDER BY timestamp, revision, username;
+
+-- name: vote_of_user
+SELECT model, revision, vote_type, timestamp FROM votes WHERE username = ?1
+ORDER BY timestamp, model, revision;

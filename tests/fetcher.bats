@@ -14,31 +14,6 @@ setup() {
 
 teardown() { stop_all; }
 
-# fetch ARGUMENTS…: runs the fetcher; its words in $said, its exit code in $code.
-fetch() {
-    code=0
-    said=$(fetcher "$@" 2>&1) || code=$?
-    body= headers=
-    said=${said//\\\"/\"} # a quoted value in a log line, as one reads it
-    request="fetcher $*"
-    echo "$said" >>"$STATE_DIR/said"
-}
-
-# Puts the fault proxy between the fetcher and the Hub, with these rules (see faultproxy --help).
-fault() {
-    if [ -z "${PROXY_PORT:-}" ]; then
-        : >"$STATE_DIR/rules"
-        "$PROGRAM_DIR/tests/faultproxy" --listen 0 --upstream "127.0.0.1:$HUB_PORT" \
-            --rules "$STATE_DIR/rules" --port-file "$STATE_DIR/proxy.port" --log "$STATE_DIR/proxy.log" 3>&- &
-        PIDS+=($!)
-        await "the fault proxy" test -s "$STATE_DIR/proxy.port"
-        PROXY_PORT=$(cat "$STATE_DIR/proxy.port")
-        export HF_ENDPOINT=http://127.0.0.1:$PROXY_PORT
-    fi
-    printf '%s\n' "$@" >"$STATE_DIR/rules.new"
-    mv "$STATE_DIR/rules.new" "$STATE_DIR/rules"
-}
-
 # The pull that is about to fail must leave what is served as it is, exit 1, and say WORDS in one line.
 refused() {
     local before names

@@ -49,7 +49,7 @@ new_state() {
     : >"$ENV_FILE"
     mkdir -p "$STATE_DIR"/{run,log,public,conf.d}
     API=http://127.0.0.1:$PORT
-    PIDS=()
+    PIDS=() PROXY_PORT=
 }
 
 # Starts lighttpd with the leaderboard, and with the local Hub unless told `start_server alone`.
@@ -76,6 +76,29 @@ stop_all() {
 hubctl() { "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" "$@"; }
 fetcher() { "$PROGRAM_DIR/fetcher" "$@"; }
 
+# fetch ARGUMENTS…: runs the fetcher; its words in $said, its exit code in $code.
+fetch() {
+    code=0
+    said=$(fetcher "$@" 2>&1) || code=$?
+    said=${said//\\\"/\"} # a quoted value in a log line, as one reads it
+    request="fetcher $*" body='' headers=''
+    echo "$said" >>"$STATE_DIR/said"
+}
+
+# fault RULE…: puts the fault proxy between the fetcher and the Hub, with these rules (see faultproxy
+# --help). Called again, it replaces them.
+fault() {
+    printf '%s\n' "$@" >"$STATE_DIR/rules.new"
+    mv "$STATE_DIR/rules.new" "$STATE_DIR/rules"
+    [ -z "$PROXY_PORT" ] || return 0
+    "$PROGRAM_DIR/tests/faultproxy" --upstream "127.0.0.1:$HUB_PORT" --rules "$STATE_DIR/rules" \
+        --port-file "$STATE_DIR/proxy.port" --log "$STATE_DIR/proxy.log" 3>&- &
+    PIDS+=($!)
+    await "the fault proxy" test -s "$STATE_DIR/proxy.port"
+    PROXY_PORT=$(cat "$STATE_DIR/proxy.port")
+    export HF_ENDPOINT=http://127.0.0.1:$PROXY_PORT
+}
+
 # hub_put NAME PATH FILE: puts a file into the organisation's dataset NAME, as one commit; the dataset
 # is made when it is not there.
 hub_put() {
@@ -84,7 +107,8 @@ hub_put() {
     hubctl put "datasets/$HF_ORGANIZATION/$1" "$2" "$3" >/dev/null
 }
 
-# get PATH [curl options…]: the answer's body in $body, status in $status, headers in $headers.
+# get PATH [curl options…]: asks for it, or posts to it with `-d TEXT`, or whatever the options say; the
+# answer's body in $body, status in $status, headers in $headers.
 get() {
     local path=$1
     shift

@@ -32,6 +32,7 @@ wanted() {
 $(cd "$ROOT/cgi-bin" && for file in *.c; do
         [ "$file" = hub.c ] || echo "755 $1/lib/leaderboard/${file%.c}.fcgi"
     done)
+$(sed -n "s|^\([1-9][0-9]*\) .*|644 $1/lib/leaderboard/www/errors/\1.html|p" "$ROOT/www/errors.txt")
 755 $1/sbin/leaderboard-fetcher
 755 $1/share/leaderboard
 644 $1/share/leaderboard/crontab
@@ -151,6 +152,9 @@ TEXT
     expect "the model" lab/installed "$(jq -r '.models[0].model.name' "$body")"
     get /api/webhooks/hub -d x
     expect_status 401
+    get /api/webhooks/hub -X UNHEARD-OF
+    expect_status 501
+    expect "type" application/json "$(header Content-Type)"
 }
 
 @test "systemd accepts the units" {
@@ -165,8 +169,11 @@ TEXT
     expect "exit code" 0 "$status"
     run systemd-analyze security --offline=true --threshold=30 "$units"/*.service
     expect "exit code" 0 "$status" || { echo "$output" >&2; false; }
-    # The server gets neither the token nor the file that holds it.
+    # The server gets neither the fetcher's token nor the file that holds it, the fetcher none of the
+    # server's secrets.
     grep -q '^UnsetEnvironment=.*HF_TOKEN' "$units/leaderboard.service"
+    no grep '^UnsetEnvironment=.*\(HF_READ_TOKEN\|HUB_WEBHOOK_SECRET\)' "$units/leaderboard.service"
+    grep -q '^UnsetEnvironment=HUB_WEBHOOK_SECRET HF_READ_TOKEN ' "$units/leaderboard-fetcher.service"
     grep -q '^InaccessiblePaths=/etc/leaderboard/env' "$units/leaderboard.service"
     # The path unit watches the file that the webhook leaves behind, and the service takes it away.
     grep -q '^PathExists=/var/lib/leaderboard/sync-requested$' "$units/leaderboard-fetcher.path"

@@ -22,26 +22,6 @@ submit() {
     cast request "$FILE" "$STATE_DIR/new.json" "${1:-}"
 }
 
-fetch() {
-    code=0
-    said=$(fetcher "$@" 2>&1) || code=$?
-    said=${said//\\\"/\"}
-    request="fetcher $*" body='' headers=''
-}
-
-fault() {
-    if [ -z "${PROXY_PORT:-}" ]; then
-        "$PROGRAM_DIR/tests/faultproxy" --upstream "127.0.0.1:$HUB_PORT" --rules "$STATE_DIR/rules" \
-            --port-file "$STATE_DIR/proxy.port" --log "$STATE_DIR/proxy.log" 3>&- &
-        PIDS+=($!)
-        await "the fault proxy" test -s "$STATE_DIR/proxy.port"
-        PROXY_PORT=$(cat "$STATE_DIR/proxy.port")
-        export HF_ENDPOINT=http://127.0.0.1:$PROXY_PORT
-    fi
-    printf '%s\n' "$@" >"$STATE_DIR/rules.new"
-    mv "$STATE_DIR/rules.new" "$STATE_DIR/rules"
-}
-
 # The votes file on the Hub, and who has voted in it.
 remote() { curl -sfL "http://127.0.0.1:$HUB_PORT/datasets/acme/votes/resolve/main/votes_data.jsonl"; }
 voters() { remote | jq -r .username | paste -sd ' '; }
@@ -75,15 +55,21 @@ waiting() { fetcher status --json | jq -c '[.outbox[] | [.waiting, .parked]]'; }
     expect "outbox" '[[1,0],[0,0]]' "$(waiting)"
 }
 
-@test "malformed lines, blank lines and a missing last newline survive byte for byte" {
-    { sample_vote acme/one alice; printf 'no JSON \xff\n\n[1,2]\n'; sample_vote acme/one bob | tr -d '\n'; } | put_votes
+@test "malformed, blank and endless lines, CRLF and a missing last newline survive byte for byte" {
+    {
+        sample_vote acme/one alice
+        printf 'no JSON \xff\0\n\n[1,2]\r\n'
+        head -c 200000 /dev/zero | tr '\0' x
+        echo
+        sample_vote acme/one bob | tr -d '\n'
+    } | put_votes
     remote >"$STATE_DIR/before"
     vote carol
     fetch push
     expect "exit code" 0 "$code"
     remote | head -c "$(stat -c %s "$STATE_DIR/before")" | cmp - "$STATE_DIR/before"
     expect "last" carol "$(remote | tail -n 1 | jq -r .username)"
-    expect "lines" 6 "$(remote | wc -l)"
+    expect "lines" 7 "$(remote | wc -l)"
 }
 
 @test "a submission becomes a request file, byte for byte" {
@@ -237,16 +223,60 @@ waiting() { fetcher status --json | jq -c '[.outbox[] | [.waiting, .parked]]'; }
     start_server
     # 11 MB, more than a regular file may have.
     awk 'BEGIN { for (i = 0; i < 75000; i++) printf "{\"model\": \"acme/m%d\", \"revision\": \"0123456789abcdef0123456789abcdef01234567\", \"username\": \"u%d\", \"timestamp\": \"2024-08-05T10:20:30Z\", \"vote_type\": \"up\"}\n", i % 100, i }' | put_votes
+    remote >"$STATE_DIR/before"
     vote carol
     fault
-    fetch push
+    HUB_MAX_MB=1 fetch push
     expect "exit code" 0 "$code"
     expect_line "objects/batch" "$(cat "$STATE_DIR/proxy.log")"
     no grep -q 'PUT .*auth=yes' "$STATE_DIR/proxy.log"
     expect "lines" 75001 "$(remote | wc -l)"
     expect "last" carol "$(remote | tail -n 1 | jq -r .username)"
+    remote | head -c "$(stat -c %s "$STATE_DIR/before")" | cmp - "$STATE_DIR/before"
+    # Parts, and a file in one piece, that do not arrive at first are sent again from their start.
+    for bytes in 4000000 0; do
+        kill "$SERVER"; wait "$SERVER" || true
+        HUB_LFS_PART_BYTES=$bytes start_server
+        vote "voter$bytes"
+        fault 'PUT * lost times=1' 'PUT * reset times=1' 'PUT * status 503 times=1'
+        HUB_MAX_MB=1 HUB_RETRIES=3 fetch push
+        expect "exit code" 0 "$code"
+        expect "tries" 3 "$(grep -c 'trying again' <<<"$said")"
+    done
+    expect "lines" 75003 "$(remote | wc -l)"
     fetch verify votes
     expect "exit code of verify" 0 "$code"
+}
+
+@test "a large file that the Hub wants in git all the same is not put together in memory" {
+    head -c 17000000 /dev/zero | tr '\0' '\n' >"$STATE_DIR/newlines"
+    { cat "$STATE_DIR/newlines"; sample_vote acme/one alice; sample_vote acme/one bob; } | put_votes
+    vote carol
+    echo '{"files": [{"path": "votes_data.jsonl", "uploadMode": "regular"}]}' >"$STATE_DIR/answer"
+    fault "POST */preupload/* replace file:$STATE_DIR/answer"
+    fetch push
+    expect "exit code" 1 "$code"
+    expect_line "in git, where it takes 10 MiB at most" "$said"
+    expect "outbox" '[[1,0],[0,0]]' "$(waiting)"
+}
+
+@test "a disk that has no room for the votes file: nothing is pushed, nothing is lost" {
+    { sample_vote acme/one alice; sample_vote acme/one bob; head -c 299500 /dev/zero | tr '\0' '\n'; } | put_votes
+    fetcher pull votes 2>/dev/null
+    remote >"$STATE_DIR/before"
+    for i in 1 2 3; do vote "u$i"; done
+    # Room for the file as it is, and not for what is to be added.
+    for blocks in 100 293; do
+        code=0
+        said=$(trap '' XFSZ; ulimit -f $blocks; "$PROGRAM_DIR/fetcher" push votes 2>&1) || code=$?
+        expect "exit code" 1 "$code"
+        expect_line "cannot write a temporary file" "$said"
+        expect "outbox" '[[3,0],[0,0]]' "$(waiting)"
+    done
+    remote | cmp - "$STATE_DIR/before"
+    fetch push
+    expect "exit code" 0 "$code"
+    expect "voters" "alice bob u1 u2 u3" "$(voters)"
 }
 
 @test "verify prints each difference between cache and Hub, and exits 1" {
@@ -254,7 +284,9 @@ waiting() { fetcher status --json | jq -c '[.outbox[] | [.waiting, .parked]]'; }
     expect "exit code" 0 "$code"
     sqlite3 "$STATE_DIR/cache.db" "DELETE FROM votes WHERE username = 'bob';
         INSERT INTO votes VALUES ('acme/x', 'r', 'zoe', 'up', 't', 1);
-        DELETE FROM requests; INSERT INTO requests VALUES ('acme/ghost.json', '01', '', '', '', '', '', '', 0, '', '');"
+        DELETE FROM requests;
+        INSERT INTO requests (path, oid, model, revision, precision, weight_type, status, sender, submitted_at, submitted_time, content)
+            VALUES ('acme/ghost.json', '01', '', '', '', '', '', '', 0, '', '');"
     fetch verify votes requests
     expect "exit code" 1 "$code"
     expect_line "votes: bob on acme/one at 0123456789abcdef0123456789abcdef01234567 is on the Hub alone" "$said"

@@ -11,17 +11,12 @@ setup() {
 
 teardown() { stop_all; }
 
-fetch() {
-    code=0
-    said=$(fetcher pull requests "$@" 2>&1) || code=$?
-    said=${said//\\\"/\"}
-    request="fetcher pull requests $*" body='' headers=''
-}
+pull() { fetch pull requests "$@"; }
 
 statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELECT * FROM requests ORDER BY model)"; }
 
 @test "each request file becomes a row, kept byte for byte" {
-    fetch
+    pull
     expect "exit code" 0 "$code"
     expect "rows" "acme/one PENDING, acme/three PENDING, acme/two PENDING" "$(statuses)"
     expect "content" "$(sample_request acme/one)" "$(query "SELECT content FROM requests WHERE model = 'acme/one'")"
@@ -32,30 +27,30 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
 }
 
 @test "a changed, an added and a deleted file change just their rows, and only they are downloaded" {
-    fetch
+    pull
     expect_line "files=3 changed=3 downloaded=3 deleted=0" "$said"
     put_request acme/two '.status = "RUNNING"'
     put_request acme/four
     hubctl rm datasets/acme/requests acme/one_eval_request_False_bfloat16_Original.json >/dev/null
-    fetch
+    pull
     expect_line "files=3 changed=2 downloaded=2 deleted=1" "$said"
     expect "rows" "acme/four PENDING, acme/three PENDING, acme/two RUNNING" "$(statuses)"
 }
 
 @test "the states that a request was seen in are kept, its end included" {
-    fetch
+    pull
     put_request acme/two '.status = "RUNNING"'
-    fetch
+    pull
     put_request acme/two '.status = "FINISHED" | .job_id = 7'
-    fetch
+    pull
     put_request acme/two '.status = "FINISHED" | .job_id = 8'
-    fetch
+    pull
     hubctl rm datasets/acme/requests acme/two_eval_request_False_bfloat16_Original.json >/dev/null
-    fetch
+    pull
     expect "states" " FINISHED PENDING RUNNING" "$(query "SELECT status FROM request_states WHERE path LIKE 'acme/two%' ORDER BY status" | paste -sd ' ')"
     sqlite3 "$STATE_DIR/cache.db" "UPDATE request_states SET seen_at = seen_at - 31 * 86400"
     put_request acme/one '.status = "RUNNING"'
-    HISTORY_DAYS=30 fetch
+    HISTORY_DAYS=30 pull
     expect "states that are kept" "RUNNING" "$(query "SELECT status FROM request_states")"
 }
 
@@ -70,7 +65,7 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
     hub_put requests acme/huge.json "$STATE_DIR/file"
     echo '# words' >"$STATE_DIR/file"
     hub_put requests README.md "$STATE_DIR/file"
-    fetch
+    pull
     expect "exit code" 0 "$code"
     expect_line 'path=acme/broken.json reason="not valid JSON' "$said"
     expect_line 'path=acme/half.json reason="it has no "precision""' "$said"
@@ -78,14 +73,14 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
     expect_line 'path=acme/huge.json reason="it has 300000 bytes' "$said"
     expect_line "files=3 changed=7 downloaded=6 deleted=0 skipped=4" "$said"
     put_request acme/four
-    fetch
+    pull
     expect_line "files=4 changed=1 downloaded=1 deleted=0 skipped=4" "$said"
     # Mended, it becomes a row; a request that is spoilt is one no more.
     sample_request acme/half >"$STATE_DIR/file"
     hub_put requests acme/half.json "$STATE_DIR/file"
     echo 'spoilt' >"$STATE_DIR/file"
     hub_put requests acme/four_eval_request_False_bfloat16_Original.json "$STATE_DIR/file"
-    fetch
+    pull
     expect "rows" "acme/half PENDING, acme/one PENDING, acme/three PENDING, acme/two PENDING" "$(statuses)"
     expect_line "skipped=4" "$said"
 }
@@ -93,23 +88,17 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
 @test "a pull that is killed goes on where it was" {
     "$PROGRAM_DIR/tests/samples" "$STATE_DIR/samples" --owner acme --rows 20 --requests 600 --votes 1 >/dev/null
     hubctl import "$STATE_DIR/samples" >/dev/null
-    : >"$STATE_DIR/rules"
     # After 500 files the Hub stalls: by then two batches of 200 lie in the database.
-    echo "GET */resolve/* stall after=500" >"$STATE_DIR/rules"
-    "$PROGRAM_DIR/tests/faultproxy" --upstream "127.0.0.1:$HUB_PORT" --rules "$STATE_DIR/rules" \
-        --port-file "$STATE_DIR/proxy.port" --log "$STATE_DIR/proxy.log" 3>&- &
-    PIDS+=($!)
-    await "the fault proxy" test -s "$STATE_DIR/proxy.port"
-    export HF_ENDPOINT=http://127.0.0.1:$(cat "$STATE_DIR/proxy.port") HUB_TIMEOUT=60
-    "$PROGRAM_DIR/fetcher" pull requests >/dev/null 2>&1 3>&- &
+    fault "GET */resolve/* stall after=500"
+    HUB_TIMEOUT=60 "$PROGRAM_DIR/fetcher" pull requests >/dev/null 2>&1 3>&- &
     local first=$!
     await "the stall" grep -q ' -> stall' "$STATE_DIR/proxy.log"
     kill -9 "$first"
     wait "$first" 2>/dev/null || true
     expect "rows before the end" 0 "$(query 'SELECT count(*) FROM requests')"
     expect "staged" 400 "$(query 'SELECT count(*) FROM request_staging')"
-    : >"$STATE_DIR/rules"
-    fetch
+    fault
+    pull
     expect "exit code" 0 "$code"
     expect_line "changed=600 downloaded=200" "$said"
     expect "rows" 600 "$(query 'SELECT count(*) FROM requests')"
@@ -117,39 +106,33 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
 }
 
 @test "files that the Hub does not give fail the pull, with the rest kept for the next" {
-    fetch
+    pull
     put_request acme/four
     put_request acme/five
-    echo "GET *five* status 500" >"$STATE_DIR/rules"
-    "$PROGRAM_DIR/tests/faultproxy" --upstream "127.0.0.1:$HUB_PORT" --rules "$STATE_DIR/rules" \
-        --port-file "$STATE_DIR/proxy.port" --log "$STATE_DIR/proxy.log" 3>&- &
-    PIDS+=($!)
-    await "the fault proxy" test -s "$STATE_DIR/proxy.port"
-    local hub=$HF_ENDPOINT
-    export HF_ENDPOINT=http://127.0.0.1:$(cat "$STATE_DIR/proxy.port")
-    fetch
+    fault "GET *five* status 500"
+    pull
     expect "exit code" 1 "$code"
     expect_line "of 2 files taken, which are kept for the next pull" "$said"
     expect_line "answered 500" "$said"
     expect "rows" "acme/one PENDING, acme/three PENDING, acme/two PENDING" "$(statuses)"
     # A rate limit is waited for as long as the Hub says.
-    echo 'GET *five* status 429 header:RateLimit="api";r=0;t=1 times=1' >"$STATE_DIR/rules"
-    HUB_RETRIES=1 fetch
+    fault 'GET *five* status 429 header:RateLimit="api";r=0;t=1 times=1'
+    HUB_RETRIES=1 pull
     expect "exit code" 0 "$code"
     expect_line "trying again wait_s=2" "$said"
     expect "rows" 5 "$(query 'SELECT count(*) FROM requests')"
 }
 
 @test "a listing without any request is refused, until the operator accepts it" {
-    fetch
+    pull
     for name in one two three; do
         hubctl rm datasets/acme/requests "acme/${name}_eval_request_False_bfloat16_Original.json" >/dev/null
     done
-    fetch
+    pull
     expect "exit code" 1 "$code"
     expect_line "lists no request file where there were 3: what was there stays" "$said"
     expect "rows" 3 "$(query 'SELECT count(*) FROM requests')"
-    fetch --accept-loss
+    pull --accept-loss
     expect "exit code" 0 "$code"
     expect "rows" 0 "$(query 'SELECT count(*) FROM requests')"
 }
@@ -161,7 +144,7 @@ statuses() { query "SELECT group_concat(model || ' ' || status, ', ') FROM (SELE
     hubctl import "$STATE_DIR/more" >/dev/null
     said=$(script -qec "$PROGRAM_DIR/fetcher pull requests" /dev/null </dev/null)
     grep -qE '40 of 40 files, [0-9]+/s, 0 s left' <<<"$said"
-    fetch --force
+    pull --force
     no grep -q 'files,' <<<"$said"
     no grep -q $'\r' <<<"$said"
 }

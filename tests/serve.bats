@@ -15,21 +15,33 @@ teardown() {
 }
 
 # run_in STATE_DIR PORT HUB_PORT: `make run` in the background, a process group of its own as in a
-# terminal; its pid in $!.
+# terminal, that heeds Ctrl-C, which commands in the background ignore; its pid in $!.
 run_in() {
-    setsid make -C "$ROOT" -s run BUILD="$PROGRAM_DIR" STATE_DIR="$1" PORT="$2" HUB_PORT="$3" >"$1/said" 2>&1 3>&- &
+    env --default-signal=INT STATE_DIR="$1" setsid make -C "$ROOT" -s run BUILD="$PROGRAM_DIR" STATE_DIR="$1" PORT="$2" HUB_PORT="$3" \
+        >"$1/said" 2>&1 3>&- &
     PIDS+=($!)
 }
 
 # served STATE_DIR PORT: the URLs were printed and the sample data is there.
 served() { grep -q 'Stop with Ctrl-C' "$1/said"; }
 
-# Nothing that was started with this state folder runs any more.
-nothing_left() { ! pgrep -f "$1/run" && ! grep -lzs "^STATE_DIR=$1\$" /proc/[0-9]*/environ; }
+# left STATE_DIR: the pids of what was started with it and runs, but for those that look. (grep's exit
+# code tells nothing: processes that end while it looks are an error to it.)
+left() { (unset STATE_DIR && grep -lzs "^STATE_DIR=$1\$" /proc/[0-9]*/environ | cut -d / -f 3); }
+nothing_left() { [ -z "$(left "$1")" ]; }
+
+# ended PID STATE_DIR: the command is over, so that nothing is started any more, and then so is all that
+# it started. What outlives it by mistake stays, and is named.
+ended() {
+    await "the end of make run" no kill -0 "$1"
+    await "the end of all that it started" nothing_left "$2" && return
+    left "$2" | xargs ps -fp >&2
+    return 1
+}
 
 @test "make run serves sample data from a local Hub, and ends all that it started on SIGTERM" {
-    # A real token or a proxy in the shell makes no difference to the local Hub.
-    export HF_TOKEN=hf_somebody_s http_proxy=http://127.0.0.1:9
+    # Real tokens or a proxy in the shell make no difference to the local Hub.
+    export HF_TOKEN=hf_somebody_s HF_READ_TOKEN=hf_somebody_s http_proxy=http://127.0.0.1:9
     run_in "$STATE_DIR" "$PORT" "$HUB_PORT"
     local make=$!
     await "make run" served "$STATE_DIR" || { cat "$STATE_DIR/said" >&2; false; }
@@ -43,12 +55,14 @@ nothing_left() { ! pgrep -f "$1/run" && ! grep -lzs "^STATE_DIR=$1\$" /proc/[0-9
         curl -sf "http://127.0.0.1:$HUB_PORT/api/datasets/open-llm-leaderboard/$dataset" >/dev/null
     done
     expect_line "127.0.0.1:$HUB_PORT" "$(ss -ltn)"
-    # The programs that serve do not hold the token.
-    for pid in $(pgrep -f "$PROGRAM_DIR/leaderboard.fcgi"); do
-        no grep -qz '^HF_TOKEN=' "/proc/$pid/environ"
+    # No program that serves holds a token.
+    local pids
+    pids=$(pgrep -f "$PROGRAM_DIR/[a-z]*[.]fcgi")
+    for pid in $pids; do
+        no grep -qzE '^HF_(READ_)?TOKEN=.' "/proc/$pid/environ"
     done
     kill "$make"
-    await "the end of all processes" nothing_left "$STATE_DIR"
+    ended "$make" "$STATE_DIR"
 }
 
 @test "two of them run side by side, and Ctrl-C ends one without the other" {
@@ -61,19 +75,15 @@ nothing_left() { ! pgrep -f "$1/run" && ! grep -lzs "^STATE_DIR=$1\$" /proc/[0-9
     await "the second" served "$OTHER_DIR"
     # A terminal's Ctrl-C goes to the whole process group.
     kill -INT -- "-$first"
-    await "the first's end" nothing_left "$STATE_DIR"
+    ended "$first" "$STATE_DIR"
     curl -sf "http://127.0.0.1:$other_port/api/leaderboard?limit=1" >/dev/null
     kill -INT -- "-$second"
-    await "the second's end" nothing_left "$OTHER_DIR"
+    ended "$second" "$OTHER_DIR"
 }
 
 @test "SIGTERM is heeded in the midst of a sync" {
-    echo '* * stall' >"$STATE_DIR/rules"
-    "$PROGRAM_DIR/tests/faultproxy" --upstream "127.0.0.1:$HUB_PORT" --rules "$STATE_DIR/rules" \
-        --port-file "$STATE_DIR/proxy.port" --log "$STATE_DIR/proxy.log" 3>&- &
-    PIDS+=($!)
-    await "the fault proxy" test -s "$STATE_DIR/proxy.port"
-    HF_ENDPOINT=http://127.0.0.1:$(cat "$STATE_DIR/proxy.port") HUB_TIMEOUT=3000 \
+    fault '* * stall'
+    HUB_TIMEOUT=3000 \
         "$ROOT/tools/serve.sh" "$PROGRAM_DIR" >"$STATE_DIR/said" 2>&1 3>&- &
     local serve=$!
     PIDS+=($serve)

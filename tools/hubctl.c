@@ -28,7 +28,7 @@ static const char usage[] =
     "  create TYPE/OWNER/NAME [--private] [--gated]\n"
     "  ls TYPE/OWNER/NAME                list the files of main: oid, size, path\n"
     "  log TYPE/OWNER/NAME               list the commits of main, the newest first\n"
-    "  token NAME                        add a user whose token is hf_local_NAME\n"
+    "  token NAME…                       add users, each with the token hf_local_NAME\n"
     "\n"
     "TYPE is datasets or models. The database is FILE, else HUB_DB, else STATE_DIR/hub.db.\n"
     "Exit: 0 done, 1 refused or not found, 100 wrong use, 111 the machine failed.\n";
@@ -395,19 +395,19 @@ command_log(struct job *job)
 static int
 command_token(struct job *job)
 {
-    const char *name = job->arguments[0];
-    const char *id = arena_format(&job->arena, "%s/x", name);
-
-    if (!hubgit_repo_valid(id)) {
-        error_set(&job->why, "%s: not a name that a user can have", name);
-        return fail(job, HUBSTORE_REFUSED);
+    for (char **name = job->arguments; *name != NULL; name++) {
+        const char *id = arena_format(&job->arena, "%s/x", *name);
+        if (!hubgit_repo_valid(id)) {
+            error_set(&job->why, "%s: not a name that a user can have", *name);
+            return fail(job, HUBSTORE_REFUSED);
+        }
+        enum hubstore_result result = hubstore_user_add(job->store, *name, &job->why);
+        if (result == HUBSTORE_EXISTS)
+            error_set(&job->why, "there is a user %s already", *name);
+        if (result != HUBSTORE_OK)
+            return fail(job, result);
+        printf("hf_local_%s\n", *name);
     }
-    enum hubstore_result result = hubstore_user_add(job->store, name, &job->why);
-    if (result == HUBSTORE_EXISTS)
-        error_set(&job->why, "there is a user %s already", name);
-    if (result != HUBSTORE_OK)
-        return fail(job, result);
-    printf("hf_local_%s\n", name);
     return 0;
 }
 
@@ -416,9 +416,13 @@ static const struct command {
     int min, max; /* arguments */
     int (*run)(struct job *job);
 } commands[] = {
-    { "import", 1, 1, command_import }, { "put", 3, 3, command_put }, { "rm", 2, 2, command_rm },
-    { "create", 1, 3, command_create }, { "ls", 1, 1, command_ls },   { "log", 1, 1, command_log },
-    { "token", 1, 1, command_token },
+    { "import", 1, 1, command_import },
+    { "put", 3, 3, command_put },
+    { "rm", 2, 2, command_rm },
+    { "create", 1, 3, command_create },
+    { "ls", 1, 1, command_ls },
+    { "log", 1, 1, command_log },
+    { "token", 1, INT_MAX, command_token },
 };
 
 /* The database's path: --db, HUB_DB, or hub.db in the state folder, which is made. NULL with `why`

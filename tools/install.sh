@@ -12,7 +12,8 @@ Environment:
   DESTDIR   put before every path; then files are laid out and nothing else is done
 
 install puts
-  programs            PREFIX/lib/leaderboard
+  programs, and what lighttpd answers by itself
+                      PREFIX/lib/leaderboard
   leaderboards, lighttpd.conf, a crontab for machines without systemd
                       PREFIX/share/leaderboard
   leaderboard-fetcher PREFIX/sbin
@@ -105,6 +106,9 @@ do_install() {
     for program in "$programs"/*.fcgi; do
         [ "${program##*/}" = hub.fcgi ] || put 0755 "$program" "$lib/${program##*/}"
     done
+    for page in "$programs"/www/errors/*.html; do
+        put 0644 "$page" "$lib/www/errors/${page##*/}"
+    done
     put 0644 "$here/lighttpd.conf" "$share/lighttpd.conf"
     put 0644 "$here/cron/crontab" "$share/crontab"
     for board in "$here"/leaderboards/*.json; do
@@ -157,7 +161,7 @@ do_uninstall() {
         rm -f "$DESTDIR$path"
     done <"$DESTDIR$manifest"
     rm -f "$DESTDIR$manifest"
-    for folder in "$lib" "$share/leaderboards" "$share"; do
+    for folder in "$lib/www/errors" "$lib/www" "$lib" "$share/leaderboards" "$share"; do
         rmdir "$DESTDIR$folder" 2>/dev/null || true
     done
     [ $running = no ] || systemctl daemon-reload

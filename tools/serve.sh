@@ -70,13 +70,17 @@ need_port "$address" "$PORT" PORT
 if [ $hub = yes ]; then
     HUB_PORT=${HUB_PORT:-$((PORT + 1))}
     HF_ENDPOINT=http://127.0.0.1:$HUB_PORT
-    # A real token has no business with the local Hub, nor has a proxy.
+    # Real tokens have no business with the local Hub, nor has a proxy.
     case ${HF_TOKEN:-} in
     hf_local_*) ;;
     *) HF_TOKEN=hf_local_server ;;
     esac
+    case ${HF_READ_TOKEN:-} in
+    hf_local_*) ;;
+    *) HF_READ_TOKEN= ;;
+    esac
     no_proxy=127.0.0.1,localhost
-    export HUB_PORT HF_ENDPOINT HF_TOKEN no_proxy
+    export HUB_PORT HF_ENDPOINT HF_TOKEN HF_READ_TOKEN no_proxy
     need_port 127.0.0.1 "$HUB_PORT" HUB_PORT
     if [ ! -e "$STATE_DIR/hub.filled" ]; then
         say "serve: filling the local Hub with sample data"

@@ -1,0 +1,135 @@
+#include "gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    PLACES = 2, /* of the four processes that lighttpd.conf gives a program which uses this */
+    WAIT_MS = 500,
+    TICK_MS = 25,
+    DOWN_S = 5,
+};
+
+static void
+on_alarm(int number)
+{
+    (void)number; /* it only ends a wait */
+}
+
+void
+gate_init(struct gate *gate, const struct config *config, const char *name)
+{
+    struct sigaction action = { .sa_handler = on_alarm };
+
+    *gate = (struct gate){ .config = config, .name = name, .place = -1 };
+    sigaction(SIGALRM, &action, NULL);
+}
+
+void
+gate_close(struct gate *gate)
+{
+    gate_leave(gate);
+    hub_close(gate->hub);
+    gate->hub = NULL;
+}
+
+static void
+gate_path(const struct gate *gate, const char *what, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/run/%s.%s", gate->config->state_dir, gate->name, what);
+}
+
+void
+gate_failed(const struct gate *gate)
+{
+    char path[PATH_MAX];
+
+    gate_path(gate, "hub-down", path);
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+    if (file < 0)
+        return; /* then the next request asks again, as it would without us */
+    futimens(file, NULL);
+    close(file);
+}
+
+static bool
+hub_down(const struct gate *gate)
+{
+    char path[PATH_MAX];
+    struct stat file;
+
+    gate_path(gate, "hub-down", path);
+    return stat(path, &file) == 0 && time(NULL) >= file.st_mtime &&
+           time(NULL) - file.st_mtime < DOWN_S;
+}
+
+/* Locks a place, waiting for it when `wait` says so. */
+static bool
+place_take(int place, bool wait)
+{
+    const struct itimerval tick = { .it_interval.tv_usec = TICK_MS * 1000,
+                                    .it_value.tv_usec = TICK_MS * 1000 };
+    const struct itimerval none = { 0 };
+    bool taken = flock(place, LOCK_EX | LOCK_NB) == 0;
+
+    if (taken || !wait)
+        return taken;
+    /* A timer that repeats: one tick may come before the wait begins. */
+    setitimer(ITIMER_REAL, &tick, NULL);
+    for (int i = 0; !taken && i < WAIT_MS / TICK_MS; i++)
+        taken = flock(place, LOCK_EX) == 0;
+    setitimer(ITIMER_REAL, &none, NULL);
+    return taken;
+}
+
+bool
+gate_enter(struct gate *gate, struct error *why)
+{
+    char path[PATH_MAX], what[16];
+
+    if (gate->place >= 0)
+        return true;
+    if (hub_down(gate)) {
+        error_set(why, "the Hub has not answered within the last %d s", DOWN_S);
+        return false;
+    }
+    if (gate->hub == NULL && (gate->hub = hub_open(gate->config, why)) == NULL)
+        return false;
+    for (int i = 0; i <= PLACES; i++) {
+        /* Each once; then the one where chance puts us in the queue. */
+        int number = i < PLACES ? i : (int)(getpid() % PLACES);
+        snprintf(what, sizeof what, "gate%d", number);
+        gate_path(gate, what, path);
+        int place = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        if (place < 0) {
+            error_set(why, "cannot open %s: %s", path, strerror(errno));
+            return false;
+        }
+        if (place_take(place, i == PLACES)) {
+            gate->place = place;
+            hub_deadline(gate->hub, gate->config->hub_deadline * 1000);
+            return true;
+        }
+        close(place);
+    }
+    error_set(why, "%d requests wait for the Hub already", PLACES);
+    return false;
+}
+
+void
+gate_leave(struct gate *gate)
+{
+    if (gate->place < 0)
+        return;
+    close(gate->place);
+    gate->place = -1;
+}

@@ -1,0 +1,39 @@
+/* store: the cache database as a program holds it between requests.
+ *
+ * It is opened at the first use, and anew every CACHE_TTL seconds and when another file has taken
+ * its place, so a program outlives a restored database. */
+#ifndef STORE_H
+#define STORE_H
+
+#include "db.h"
+#include "http.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct store {
+    const struct config *config;
+    enum db_mode mode;
+    struct db *db; /* NULL before the first use */
+    time_t opened_at;
+    dev_t device; /* which file is open */
+    ino_t inode;
+    int64_t version; /* of the database when store_changed() was last asked; -1 before */
+};
+
+void store_init(struct store *store, const struct config *config, enum db_mode mode);
+void store_close(struct store *store);
+
+/* Has `store->db` open. Returns 0, or the status of an answer (503) that it has written. */
+int store_open(struct store *store, struct response *response) __attribute__((warn_unused_result));
+
+/* True when another connection has committed since the last call, or the file is another one: what
+ * was read from it is to be read again. Call it after store_open(). */
+bool store_changed(struct store *store);
+
+/* Logs why the database could not be read or written and answers 503. */
+int store_failed(const struct store *store, struct response *response, const struct error *why);
+
+#endif
