@@ -7,6 +7,8 @@
 #include "json.h"
 #include "model.h"
 #include "submission.h"
+#include "submission_view.h"
+#include "timestamp.h"
 #include "vote.h"
 
 #include <stddef.h>
@@ -39,93 +41,7 @@ struct models_program {
     } pages[PAGES];
 };
 
-/* ---- what an answer is made of ---- */
-
-static void
-put_text(struct buf *out, const char *key, const char *value)
-{
-    buf_format(out, "%s\"%s\":", out->data[out->length - 1] == '{' ? "" : ",", key);
-    json_put_text(out, value, strlen(value));
-}
-
-static void
-put_integer(struct buf *out, const char *key, int64_t value)
-{
-    buf_format(out, "%s\"%s\":%lld", out->data[out->length - 1] == '{' ? "" : ",", key,
-               (long long)value);
-}
-
-/* A request's state under the name that the API has for it. */
-static const char *
-status_name(const char *status)
-{
-    return strcmp(status, "RUNNING") == 0 ? "EVALUATING" : status;
-}
-
-static const char *
-time_text(int64_t when, char text[32])
-{
-    time_t seconds = (time_t)when;
-    struct tm utc;
-
-    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
-    return text;
-}
-
 /* ---- the lists ---- */
-
-/* The rows of SQL_REQUEST_LISTED and SQL_REQUEST_PENDING as a list. */
-static bool
-put_list(struct db *db, sqlite3_stmt *row, const char *status, bool votes, struct buf *out,
-         struct error *why)
-{
-    struct timespec now;
-    char wait[40];
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    buf_byte(out, '[');
-    for (bool first = true; db_next(db, row, why); first = false) {
-        int64_t since = sqlite3_column_int64(row, 7);
-        bool past = since > 0 && since <= now.tv_sec;
-        snprintf(wait, sizeof wait, "%lld.%lds", past ? (long long)(now.tv_sec - since) : 0LL,
-                 past ? now.tv_nsec / 100000000 : 0L);
-        buf_text(out, first ? "{" : ",{");
-        put_text(out, "name", db_column_text(row, 0));
-        put_text(out, "submitter", db_column_text(row, 1));
-        put_text(out, "revision", db_column_text(row, 2));
-        put_text(out, "wait_time", wait);
-        put_text(out, "submission_time", db_column_text(row, 6));
-        put_text(out, "status", status);
-        put_text(out, "precision", db_column_text(row, 3));
-        put_text(out, "weight_type", db_column_text(row, 4));
-        put_text(out, "model_type", db_column_text(row, 5));
-        if (votes)
-            put_integer(out, "votes", sqlite3_column_int64(row, 8));
-        buf_byte(out, '}');
-    }
-    buf_byte(out, ']');
-    return why->text[0] == '\0';
-}
-
-static bool
-put_status(struct db *db, struct buf *out, struct error *why)
-{
-    static const struct {
-        const char *key, *status, *name;
-    } lists[] = { { "pending", "PENDING", "PENDING" },
-                  { "evaluating", "RUNNING", "EVALUATING" },
-                  { "finished", "FINISHED", "FINISHED" } };
-    bool good = true;
-
-    buf_byte(out, '{');
-    for (size_t i = 0; good && i < sizeof lists / sizeof lists[0]; i++) {
-        buf_format(out, "%s\"%s\":", i == 0 ? "" : ",", lists[i].key);
-        good = put_list(db, db_query(db, SQL_REQUEST_LISTED, DB_TEXT(lists[i].status)),
-                        lists[i].name, false, out, why);
-    }
-    buf_byte(out, '}');
-    return good;
-}
 
 /* What the lists depend on. The pending ones show votes, which any commit may change. */
 static bool
@@ -152,7 +68,6 @@ page_make(struct models_program *models, enum page page, struct response *respon
 {
     struct page_kept *kept = &models->pages[page];
     struct db *db = models->reader.db;
-    const char *sort = page == PAGE_PENDING_BY_VOTES ? "votes" : "";
     char fingerprint[sizeof kept->fingerprint];
     time_t now = time(NULL);
 
@@ -161,9 +76,9 @@ page_make(struct models_program *models, enum page page, struct response *respon
     bool good = page_fingerprint(models, page, fingerprint, why);
     if (good && (kept->made_at == 0 || now - kept->made_at >= WAIT_AGE_S || now < kept->made_at ||
                  strcmp(kept->fingerprint, fingerprint) != 0)) {
-        good = page == PAGE_STATUS ? put_status(db, &response->body, why)
-                                   : put_list(db, db_query(db, SQL_REQUEST_PENDING, DB_TEXT(sort)),
-                                              "PENDING", true, &response->body, why);
+        good = page == PAGE_STATUS ? submission_put_lists(db, &response->body, why)
+                                   : submission_put_pending(db, page == PAGE_PENDING_BY_VOTES,
+                                                            &response->body, why);
         if (good && !buf_ok(&response->body)) {
             error_set(why, "the list does not fit into memory");
             good = false;
@@ -227,82 +142,6 @@ get_pending(void *context, struct request *request, struct response *response)
 
 /* ---- one submission ---- */
 
-/* What a request file says beyond the columns: the job, and why it failed where it says so. */
-static void
-put_content(struct buf *out, const char *content)
-{
-    static const char *const reasons[] = { "error",  "error_message",  "error_msg",
-                                           "reason", "failure_reason", "message" };
-    json_t *file = json_read(content, strlen(content), NULL);
-    const json_t *job = json_object_get(file, "job_id");
-
-    buf_text(out, ",\"job_id\":");
-    if (job != NULL)
-        json_put_value(out, job);
-    else
-        buf_text(out, "-1");
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        const char *reason = json_member_text(file, reasons[i]);
-        if (reason == NULL || reason[0] == '\0')
-            continue;
-        put_text(out, "reason", reason);
-        break;
-    }
-    json_decref(file);
-}
-
-/* The states that were seen, and when. */
-static bool
-put_history(struct db *db, const char *path, struct buf *out, struct error *why)
-{
-    sqlite3_stmt *row = db_query(db, SQL_REQUEST_HISTORY, DB_TEXT(path));
-    char text[32];
-
-    buf_text(out, ",\"history\":[");
-    for (bool first = true; db_next(db, row, why); first = false) {
-        const char *status = db_column_text(row, 1);
-        buf_text(out, first ? "{" : ",{");
-        put_text(out, "status", status[0] == '\0' ? "WITHDRAWN" : status_name(status));
-        put_text(out, "seen_at", time_text(sqlite3_column_int64(row, 0), text));
-        buf_byte(out, '}');
-    }
-    buf_byte(out, ']');
-    return why->text[0] == '\0';
-}
-
-/* The submission that a query of SQL_REQUEST_LATEST or SQL_REQUEST_AT gives, as an object. `*found`
- * is false when it gives none. */
-static bool
-put_submission(struct db *db, sqlite3_stmt *row, struct buf *out, bool *found, struct error *why)
-{
-    *found = db_next(db, row, why);
-    if (!*found)
-        return why->text[0] == '\0';
-    char *path = mem_string(db_column_text(row, 0));
-    bool pending = strcmp(db_column_text(row, 1), "PENDING") == 0;
-    int64_t submitted_at = sqlite3_column_int64(row, 8);
-
-    buf_byte(out, '{');
-    put_text(out, "status", status_name(db_column_text(row, 1)));
-    put_text(out, "model", db_column_text(row, 2));
-    put_text(out, "revision", db_column_text(row, 3));
-    put_text(out, "precision", db_column_text(row, 4));
-    put_text(out, "weight_type", db_column_text(row, 5));
-    put_text(out, "model_type", db_column_text(row, 6));
-    put_text(out, "submitted_time", db_column_text(row, 7));
-    put_text(out, "submitter", db_column_text(row, 9));
-    put_content(out, db_column_text(row, 10));
-    db_done(row);
-    if (pending)
-        put_integer(
-            out, "queue_position",
-            db_number(db_query(db, SQL_REQUEST_PLACE, DB_INTEGER(submitted_at), DB_TEXT(path)), 0));
-    bool good = put_history(db, path, out, why);
-    buf_byte(out, '}');
-    free(path);
-    return good;
-}
-
 /* {provider}/{name}, or {model_id} where the slash is encoded. */
 static const char *
 model_id(struct request *request)
@@ -333,21 +172,22 @@ get_one(void *context, struct request *request, struct response *response)
     struct db *db = models->reader.db;
     if (!db_snapshot_begin(db, &why))
         return store_failed(&models->reader, response, &why);
-    bool good = put_submission(db,
-                               db_query(db, SQL_REQUEST_LATEST, DB_TEXT(id),
-                                        DB_TEXT(request_query(request, "precision")),
-                                        DB_TEXT(request_query(request, "revision"))),
-                               out, &found, &why);
+    bool good = submission_put_one(db,
+                                   db_query(db, SQL_REQUEST_LATEST, DB_TEXT(id),
+                                            DB_TEXT(request_query(request, "precision")),
+                                            DB_TEXT(request_query(request, "revision"))),
+                                   out, &found, &why);
     db_snapshot_end(db);
     if (!good)
         return store_failed(&models->reader, response, &why);
     response->type = "application/json";
     if (!found) {
         buf_byte(out, '{');
-        put_text(out, "status", "not_found");
-        put_text(out, "detail",
-                 arena_format(&request->arena, "%s was not submitted%s", id,
-                              request->queries == 0 ? "" : " in that precision and revision"));
+        json_put_text_member(out, "status", "not_found");
+        json_put_text_member(
+            out, "detail",
+            arena_format(&request->arena, "%s was not submitted%s", id,
+                         request->queries == 0 ? "" : " in that precision and revision"));
         buf_byte(out, '}');
         return 404;
     }
@@ -442,7 +282,7 @@ over_quota(const struct attempt *attempt, int64_t retry_s)
 {
     const struct config *config = attempt->models->config;
     struct response *response = attempt->response;
-    char when[32];
+    char when[TIMESTAMP_TEXT];
 
     buf_format(&response->headers,
                "Retry-After: %lld\r\nRateLimit-Policy: \"submissions\";q=%ld;w=%lld\r\n"
@@ -454,7 +294,7 @@ over_quota(const struct attempt *attempt, int64_t retry_s)
                            "%s has made %ld submissions within %ld days, which is as many as are "
                            "taken: submit again after %s",
                            attempt->request->user, attempt->quota.count, config->quota_days,
-                           time_text(time(NULL) + retry_s, when));
+                           timestamp_format(time(NULL) + retry_s, when));
 }
 
 /* 409 with the submission that stands in the way. */
@@ -467,10 +307,10 @@ conflict(const struct attempt *attempt, const char *existing, const char *detail
     bool found;
 
     buf_byte(out, '{');
-    put_text(out, "detail", detail);
+    json_put_text_member(out, "detail", detail);
     buf_text(out, ",\"submission\":");
-    if (!put_submission(store->db, db_query(store->db, SQL_REQUEST_AT, DB_TEXT(existing)), out,
-                        &found, &why))
+    if (!submission_put_one(store->db, db_query(store->db, SQL_REQUEST_AT, DB_TEXT(existing)), out,
+                            &found, &why))
         return store_failed(store, attempt->response, &why);
     buf_text(out, found ? "}" : "null}");
     attempt->response->type = "application/json";
@@ -529,8 +369,7 @@ answer_model(const struct attempt *attempt, enum model_result result, const stru
     if (result != MODEL_UNAVAILABLE)
         return response_detail(attempt->response, result == MODEL_MISSING ? 404 : 422, "%s",
                                why->text);
-    if (attempt->models->gate.place >= 0)
-        gate_failed(&attempt->models->gate);
+    gate_failed(&attempt->models->gate);
     log_event(&attempt->models->config->log, LEVEL_ERROR, LOG_HUB,
               "the Hub does not say what a model is", LOG_TEXT("id", attempt->request->id),
               LOG_TEXT("model", attempt->wish.model_id), LOG_TEXT("error", why->text));
@@ -629,9 +468,9 @@ take(struct attempt *attempt)
     time_t now = time(NULL);
     const char *existing;
     struct error why = { 0 };
-    char when[32];
+    char when[TIMESTAMP_TEXT];
 
-    submission->submitted_time = time_text(now, when);
+    submission->submitted_time = timestamp_format(now, when);
     submission->submitted_at = now;
     const struct vote vote = { submission->model, submission->revision, submission->sender, when,
                                "up" };
@@ -657,13 +496,13 @@ take(struct attempt *attempt)
               LOG_TEXT("id", attempt->request->id), LOG_TEXT("path", attempt->path),
               LOG_TEXT("user", submission->sender));
     buf_byte(out, '{');
-    put_text(out, "status", "success");
-    put_text(out, "message",
-             "The model was submitted successfully, and the vote has been recorded");
-    put_text(out, "model", submission->model);
-    put_text(out, "revision", submission->revision);
-    put_text(out, "precision", submission->precision);
-    put_integer(
+    json_put_text_member(out, "status", "success");
+    json_put_text_member(out, "message",
+                         "The model was submitted successfully, and the vote has been recorded");
+    json_put_text_member(out, "model", submission->model);
+    json_put_text_member(out, "revision", submission->revision);
+    json_put_text_member(out, "precision", submission->precision);
+    json_put_integer_member(
         out, "queue_position",
         db_number(db_query(store->db, SQL_REQUEST_PLACE, DB_INTEGER(now), DB_TEXT(attempt->path)),
                   0));
@@ -679,7 +518,10 @@ attempt_run(struct attempt *attempt, const struct form *form, const char *token)
     struct models_program *program = attempt->models;
     struct request *request = attempt->request;
     struct response *response = attempt->response;
-    struct models models = { program->config, NULL, NULL, request->metrics };
+    struct models models = { .config = program->config,
+                             .gate = &program->gate,
+                             .metrics = request->metrics,
+                             .fresh = true };
     struct error why = { 0 };
     int64_t retry_s = 0;
     int status;
@@ -699,9 +541,6 @@ attempt_run(struct attempt *attempt, const struct form *form, const char *token)
         return store_failed(&program->writer, response, &why);
     if ((status = read_wish(attempt, form)) != 0)
         return status;
-    if (!gate_enter(&program->gate, &why))
-        return answer_model(attempt, MODEL_UNAVAILABLE, &why);
-    models.hub = program->gate.hub;
     if ((status = check_known(attempt, &models)) != 0)
         return status;
     const struct model_wish wish = { attempt->wish.precision, attempt->wish.weight_type,

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "outbox.h"
 #include "store.h"
+#include "timestamp.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>
@@ -94,14 +95,11 @@ event_idle(const struct event *event, const struct config *config)
 static bool
 sync_request(const struct config *config, struct error *why)
 {
-    char path[PATH_MAX], text[32];
-    time_t now = time(NULL);
-    struct tm utc;
+    char path[PATH_MAX], text[TIMESTAMP_TEXT];
 
-    gmtime_r(&now, &utc);
-    size_t length = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ\n", &utc);
+    timestamp_format(time(NULL), text);
     snprintf(path, sizeof path, "%s/sync-requested", config->state_dir);
-    return file_publish(path, text, length, why);
+    return file_publish(path, text, strlen(text), why);
 }
 
 static int
@@ -170,26 +168,16 @@ struct datasets {
     int64_t failed_at;  /* when it last failed, 0: not since */
 };
 
-static const char *
-time_text(int64_t when, char text[32])
-{
-    time_t seconds = (time_t)when;
-    struct tm utc;
-
-    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
-    return text;
-}
-
 /* "key":time, or null for 0. */
 static void
 put_time(struct buf *out, const char *key, int64_t when)
 {
-    char text[32];
+    char text[TIMESTAMP_TEXT];
 
     if (when == 0)
         buf_format(out, "\"%s\":null", key);
     else
-        buf_format(out, "\"%s\":\"%s\"", key, time_text(when, text));
+        buf_format(out, "\"%s\":\"%s\"", key, timestamp_format(when, text));
 }
 
 /* Each dataset with its age, which counts from the last time that the Hub said it is the newest. */

@@ -6,6 +6,7 @@
 #include "form.h"
 #include "json.h"
 #include "model.h"
+#include "timestamp.h"
 #include "vote.h"
 
 #include <string.h>
@@ -30,14 +31,6 @@ static const struct field user_field = { .name = "user_id",
                                          .hint = "your user name on the Hub" };
 
 /* ---- reading ---- */
-
-/* A member of an object. `first` says whether a comma goes before it. */
-static void
-put_member(struct buf *out, bool first, const char *key, const char *value)
-{
-    buf_format(out, "%s\"%s\":", first ? "" : ",", key);
-    json_put_text(out, value, strlen(value));
-}
 
 /* Ends an answer that is put together for each request, and may be kept for the next If-None-Match.
  */
@@ -88,11 +81,11 @@ put_model_votes(struct db *db, const char *model, struct buf *out, struct error 
 
     for (bool first = true; db_next(db, row, why); first = false) {
         buf_text(out, first ? "{" : ",{");
-        put_member(out, true, "model_id", model);
-        put_member(out, false, "revision", db_column_text(row, 0));
-        put_member(out, false, "user_id", db_column_text(row, 1));
-        put_member(out, false, "vote_type", db_column_text(row, 2));
-        put_member(out, false, "timestamp", db_column_text(row, 3));
+        json_put_text_member(out, "model_id", model);
+        json_put_text_member(out, "revision", db_column_text(row, 0));
+        json_put_text_member(out, "user_id", db_column_text(row, 1));
+        json_put_text_member(out, "vote_type", db_column_text(row, 2));
+        json_put_text_member(out, "timestamp", db_column_text(row, 3));
         buf_byte(out, '}');
     }
     return why->text[0] == '\0';
@@ -146,11 +139,11 @@ get_user(void *context, struct request *request, struct response *response)
     buf_byte(out, '[');
     for (bool first = true; db_next(db, row, &why); first = false) {
         buf_text(out, first ? "{" : ",{");
-        put_member(out, true, "model_id", db_column_text(row, 0));
-        put_member(out, false, "model", db_column_text(row, 0));
-        put_member(out, false, "vote_type", db_column_text(row, 2));
-        put_member(out, false, "timestamp", db_column_text(row, 3));
-        put_member(out, false, "revision", db_column_text(row, 1));
+        json_put_text_member(out, "model_id", db_column_text(row, 0));
+        json_put_text_member(out, "model", db_column_text(row, 0));
+        json_put_text_member(out, "vote_type", db_column_text(row, 2));
+        json_put_text_member(out, "timestamp", db_column_text(row, 3));
+        json_put_text_member(out, "revision", db_column_text(row, 1));
         buf_byte(out, '}');
     }
     buf_byte(out, ']');
@@ -179,17 +172,14 @@ vote_revision(struct votes *votes, struct request *request, struct response *res
     }
     if (why.text[0] != '\0')
         return store_failed(&votes->writer, response, &why);
-    struct models models = { votes->config, db, NULL, request->metrics };
-    enum model_result result = MODEL_UNAVAILABLE;
-    if (gate_enter(&votes->gate, &why)) {
-        models.hub = votes->gate.hub;
-        result = model_find(&models, model_id, "main", &request->arena, &model, &why);
-        if (result == MODEL_UNAVAILABLE)
-            gate_failed(&votes->gate);
-    }
+    struct models models = {
+        .config = votes->config, .db = db, .gate = &votes->gate, .metrics = request->metrics
+    };
+    enum model_result result = model_find(&models, model_id, "main", &request->arena, &model, &why);
     if (result == MODEL_MISSING || result == MODEL_REFUSED)
         return response_detail(response, 404, "%s", why.text);
     if (result == MODEL_UNAVAILABLE) {
+        gate_failed(&votes->gate);
         log_event(&votes->config->log, LEVEL_ERROR, LOG_HUB, "the Hub does not say what a model is",
                   LOG_TEXT("id", request->id), LOG_TEXT("model", model_id),
                   LOG_TEXT("error", why.text));
@@ -210,16 +200,13 @@ vote_take(struct votes *votes, struct request *request, struct response *respons
           const char *model_id, const char *vote_type)
 {
     struct vote vote = { .model = model_id, .username = request->user, .vote_type = vote_type };
-    time_t now = time(NULL);
-    char timestamp[32];
+    char timestamp[TIMESTAMP_TEXT];
     struct error why;
-    struct tm utc;
     int status;
 
     if ((status = vote_revision(votes, request, response, model_id, &vote.revision)) != 0)
         return status;
-    strftime(timestamp, sizeof timestamp, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    vote.timestamp = timestamp;
+    vote.timestamp = timestamp_format(time(NULL), timestamp);
     switch (vote_add(votes->writer.db, &vote, &why)) {
     case VOTE_TWICE:
         return response_detail(
@@ -234,9 +221,9 @@ vote_take(struct votes *votes, struct request *request, struct response *respons
     struct buf *out = &response->body;
     buf_text(out,
              "{\"success\":true,\"status\":\"success\",\"message\":\"Vote added successfully\"");
-    put_member(out, false, "model_id", model_id);
-    put_member(out, false, "revision", vote.revision);
-    put_member(out, false, "vote_type", vote_type);
+    json_put_text_member(out, "model_id", model_id);
+    json_put_text_member(out, "revision", vote.revision);
+    json_put_text_member(out, "vote_type", vote_type);
     buf_byte(out, '}');
     response->type = "application/json";
     return 200;

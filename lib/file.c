@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,4 +98,47 @@ folder_make(const char *path, struct error *why)
     }
     error_set(why, "cannot make the folder %s: %s", path, strerror(errno));
     return false;
+}
+
+static bool
+head_equals(int fd, const void *image, size_t fixed)
+{
+    char head[64];
+
+    return pread(fd, head, fixed, 0) == (ssize_t)fixed && memcmp(head, image, fixed) == 0;
+}
+
+void *
+file_map(const char *path, const void *image, size_t fixed, size_t size, int *fd, struct error *why)
+{
+    /* Only who holds the lock of the file that the path names may replace it. Another round is
+     * needed after that, or when somebody else did. The image is written out in full, so that a
+     * full disk is found here and not, as a bus error, at some later access. */
+    for (int tries = 0; tries < 100; tries++) {
+        struct stat held, named;
+        int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        if (file < 0) {
+            error_set(why, "cannot open %s: %s", path, strerror(errno));
+            return NULL;
+        }
+        bool ours = flock(file, LOCK_EX) == 0 && fstat(file, &held) == 0 &&
+                    stat(path, &named) == 0 && held.st_ino == named.st_ino &&
+                    held.st_dev == named.st_dev;
+        if (ours && held.st_size == (off_t)size && head_equals(file, image, fixed)) {
+            void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+            flock(file, LOCK_UN);
+            *fd = file;
+            if (memory != MAP_FAILED)
+                return memory;
+            error_set(why, "cannot map %s: %s", path, strerror(errno));
+            close(file);
+            return NULL;
+        }
+        bool failed = ours && !file_publish(path, image, size, why);
+        close(file);
+        if (failed)
+            return NULL;
+    }
+    error_set(why, "%s is replaced again and again: do programs of two versions run?", path);
+    return NULL;
 }

@@ -25,4 +25,12 @@ bool folder_sync(const char *path, struct error *why) __attribute__((warn_unused
 /* Makes a folder (and its parent, not deeper) unless it is there. */
 bool folder_make(const char *path, struct error *why) __attribute__((warn_unused_result));
 
+/* Maps a file that processes share, of `size` bytes. Unless it
+ * has that size and begins with the first `fixed` (at most 64) bytes of `image`, it is replaced by
+ * the image as a whole: processes that start at the same moment end up with one file, and those
+ * that have the old one mapped keep it. NULL with `why` when it cannot be. The caller owns the
+ * memory (munmap) and the descriptor in `*fd`. */
+void *file_map(const char *path, const void *image, size_t fixed, size_t size, int *fd,
+               struct error *why);
+
 #endif

@@ -53,6 +53,8 @@ gate_failed(const struct gate *gate)
 {
     char path[PATH_MAX];
 
+    if (gate->place < 0)
+        return;
     gate_path(gate, "hub-down", path);
     int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
     if (file < 0)

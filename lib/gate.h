@@ -27,7 +27,7 @@ void gate_close(struct gate *gate);
  * with `why` (for the log) when there is none, or when the Hub has just failed. */
 bool gate_enter(struct gate *gate, struct error *why) __attribute__((warn_unused_result));
 
-/* Says that the Hub did not answer in time: nobody enters for some seconds. */
+/* Says that the Hub did not answer in time, if it was asked: nobody enters for some seconds. */
 void gate_failed(const struct gate *gate);
 
 /* Gives the place back; outside it does nothing. */

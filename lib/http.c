@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     HEADERS_MAX = 32 * 1024,
@@ -568,6 +569,13 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
     struct error why;
     struct buf path;
 
+    /* A program that lighttpd starts anew while it is ending itself would outlive it. */
+    pid_t parent = getppid();
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) {
+        *code = EXIT_SYSTEM;
+        return false;
+    }
     if (argc > 1) {
         bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
         fprintf(help ? stdout : stderr,
@@ -651,8 +659,6 @@ app_run(const struct app *app)
 
     if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
         return EXIT_SYSTEM;
-    /* A program that lighttpd starts anew while it is ending itself would outlive it. */
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));

@@ -92,6 +92,7 @@ hub_get_json(struct hub *hub, struct transfer *transfer, size_t max, json_t **va
         transfer->link = NULL;
     }
     transfer_free(transfer);
+    transfer->out = NULL;
     buf_free(&body);
     return result;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { ANSWER_MAX = 8 << 20 };
+enum { ANSWER_MAX = 4 << 20 };
 
 enum hub_result
 hub_whoami(struct hub *hub, const char *token, struct hub_user *user, struct error *why)

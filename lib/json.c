@@ -250,3 +250,26 @@ json_put_value(struct buf *out, const json_t *value)
         break;
     }
 }
+
+void
+json_put_key(struct buf *out, const char *key)
+{
+    if (out->length != 0 && out->data[out->length - 1] != '{')
+        buf_byte(out, ',');
+    json_put_text(out, key, strlen(key));
+    buf_byte(out, ':');
+}
+
+void
+json_put_text_member(struct buf *out, const char *key, const char *value)
+{
+    json_put_key(out, key);
+    json_put_text(out, value, strlen(value));
+}
+
+void
+json_put_integer_member(struct buf *out, const char *key, int64_t value)
+{
+    json_put_key(out, key);
+    json_put_integer(out, value);
+}

@@ -35,6 +35,11 @@ void json_put_boolean(struct buf *out, bool value);
 /* Appends any jansson value compactly, members in their order, numbers as above. */
 void json_put_value(struct buf *out, const json_t *value);
 
+/* Appends `"key":`, after a comma unless it is the first in its object; and whole members. */
+void json_put_key(struct buf *out, const char *key);
+void json_put_text_member(struct buf *out, const char *key, const char *value);
+void json_put_integer_member(struct buf *out, const char *key, int64_t value);
+
 /* What json_put_real appends, as a string in `text`. Returns its length. */
 size_t json_format_real(char text[JSON_REAL_MAX], double value);
 

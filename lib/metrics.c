@@ -5,8 +5,9 @@
  * nothing behind. Counting never locks. */
 #include "metrics.h"
 
+#include "file.h"
+
 #include "mem.h"
-#include "ratelimit.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -100,8 +101,7 @@ metrics_open(const char *path, struct error *why)
     for (uint32_t i = 0; i < COUNT(methods); i++)
         image->series[i] = (struct series){ .route = "other", .method = i };
     image->used = COUNT(methods);
-    metrics->counts =
-        shared_map(path, image, sizeof image->layout, sizeof *image, &metrics->fd, why);
+    metrics->counts = file_map(path, image, sizeof image->layout, sizeof *image, &metrics->fd, why);
     free(image);
     if (metrics->counts != NULL)
         return metrics;

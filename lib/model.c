@@ -257,11 +257,15 @@ model_find(struct models *models, const char *id, const char *revision, struct a
                   id, revision);
         return MODEL_MISSING;
     }
-    if (keep && facts_known(models, id, revision, arena, model)) {
+    bool fixed =
+        strlen(revision) == SHA1_HEX - 1 && revision[strspn(revision, "0123456789abcdef")] == '\0';
+    if (keep && (fixed || !models->fresh) && facts_known(models, id, revision, arena, model)) {
         metrics_count(models->metrics, METRIC_MODEL_CACHED);
         return MODEL_OK;
     }
-    enum hub_result told = hub_model(models->hub, id, revision, &info, why);
+    if (!gate_enter(models->gate, why))
+        return MODEL_UNAVAILABLE;
+    enum hub_result told = hub_model(models->gate->hub, id, revision, &info, why);
     if (told != HUB_OK)
         return not_told(told, id, revision, why);
     metrics_count(models->metrics, METRIC_MODEL_ASKED);

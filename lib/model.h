@@ -1,14 +1,14 @@
 /* model: what a vote or a submission needs to know of a model on the Hub.
  *
- * Answers of the Hub are kept in the database for MODEL_CACHE_TTL seconds. Everything here is done
- * within the deadline that the caller has set with hub_deadline(). */
+ * Answers of the Hub are kept in the database for MODEL_CACHE_TTL seconds. Where the
+ * Hub must be asked, that is done through the gate, within its deadline. */
 #ifndef MODEL_H
 #define MODEL_H
 
 #include "config.h"
 #include "db.h"
 #include "error.h"
-#include "hub.h"
+#include "gate.h"
 #include "mem.h"
 #include "metrics.h"
 
@@ -24,9 +24,10 @@ bool revision_valid(const char *revision);
 
 struct models {
     const struct config *config;
-    struct db *db; /* a writer, for what is kept */
-    struct hub *hub;
+    struct db *db;           /* a writer, for what is kept */
+    struct gate *gate;       /* entered when the Hub must be asked; the caller leaves it */
     struct metrics *metrics; /* may be NULL */
+    bool fresh; /* ask anew where a revision is a branch or tag, which may have moved */
 };
 
 enum model_result {
@@ -36,15 +37,15 @@ enum model_result {
     MODEL_UNAVAILABLE, /* the Hub did not answer in time, or not sensibly; `why` is for the log */
 };
 
-/* A model at a revision. The texts live in the arena. */
+/* A model at a revision. The texts live in the arena, which has no limit. */
 struct model {
     const char *id;  /* as the Hub spells it; another one than was asked for when it was renamed */
     const char *sha; /* the commit */
     const char *facts; /* what the Hub said, as JSON, for model_check() */
 };
 
-/* Finds a model at a revision. MODEL_MISSING and MODEL_REFUSED (it is disabled): `why` is a
- * sentence for the user. */
+/* Finds a model at a revision: one request, or none where it is known. MODEL_MISSING and
+ * MODEL_REFUSED (it is disabled): `why` is a sentence for the user. */
 enum model_result model_find(struct models *models, const char *id, const char *revision,
                              struct arena *arena, struct model *model, struct error *why)
     __attribute__((warn_unused_result));
@@ -67,8 +68,13 @@ struct model_profile {
  * us); config.json is there, names an architecture, and needs no code of the repo's own (auto_map);
  * tokenizer files; the model card has a license, or license_name with license_link, and at least
  * 200 characters of text; the size can be told from safetensors metadata and is at most 100 billion
- * for float16 and bfloat16; a chat template where one is to be used. MODEL_REFUSED and
- * MODEL_MISSING: `why` is the sentence that tells the submitter how to mend it. */
+ * for float16 and bfloat16; a chat template where one is to be used. A delta or an adapter needs
+ * its base model at main, too; an adapter's configuration, tokenizer and most of its size are that
+ * one's. MODEL_REFUSED and MODEL_MISSING: `why` is the sentence that tells the submitter how to
+ * mend it.
+ *
+ * It asks for two or three files; where the Hub has not counted the parameters, for two ranges of
+ * each safetensors file more. */
 enum model_result model_check(struct models *models, const struct model *model,
                               const struct model_wish *wish, struct arena *arena,
                               struct model_profile *profile, struct error *why)

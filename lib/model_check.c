@@ -17,25 +17,21 @@ enum {
 };
 
 struct check {
-    struct model_repo own, base; /* base.facts: NULL for a model that needs none */
+    struct model_repo own, base;
     struct model base_model;
+    bool adapter;
+    bool based; /* an adapter or a delta: base is that of another model */
     const struct model_wish *wish;
     struct arena *arena;
     struct model_profile *profile;
     struct error *why;
 };
 
-static bool
-is_adapter(const struct check *check)
-{
-    return strcmp(check->wish->weight_type, "Adapter") == 0;
-}
-
 /* Whose configuration and tokenizer it is evaluated with. */
 static const struct model_repo *
 foundation(const struct check *check)
 {
-    return is_adapter(check) ? &check->base : &check->own;
+    return check->adapter ? &check->base : &check->own;
 }
 
 static enum model_result
@@ -115,17 +111,16 @@ architectures_join(const json_t *config, struct arena *arena)
 static enum model_result
 check_config(struct check *check)
 {
-    bool original = strcmp(check->wish->weight_type, "Original") == 0;
     static const char path[] = "config.json";
     json_t *config;
     enum model_result result;
 
-    if (is_adapter(check)) {
+    if (check->adapter) {
         if ((result = require_json(&check->own, "adapter_config.json", &config)) != MODEL_OK)
             return result;
         json_decref(config);
     }
-    if (!original && (result = base_find(check)) != MODEL_OK)
+    if (check->based && (result = base_find(check)) != MODEL_OK)
         return result;
     const struct model_repo *repo = foundation(check);
     if ((result = require_json(repo, path, &config)) != MODEL_OK)
@@ -227,7 +222,7 @@ check_size(struct check *check)
     int64_t count, more = 0;
     enum model_result result;
 
-    if (is_adapter(check) && (result = model_adapter_parameters(&check->own, &more)) != MODEL_OK)
+    if (check->adapter && (result = model_adapter_parameters(&check->own, &more)) != MODEL_OK)
         return result;
     if ((result = model_parameters(foundation(check), &count)) != MODEL_OK)
         return result;
@@ -276,7 +271,7 @@ check_template(struct check *check)
         return MODEL_OK;
     if ((result = template_find(&check->own, &found)) != MODEL_OK)
         return result;
-    if (!found && is_adapter(check) && (result = template_find(&check->base, &found)) != MODEL_OK)
+    if (!found && check->adapter && (result = template_find(&check->base, &found)) != MODEL_OK)
         return result;
     if (found)
         return MODEL_OK;
@@ -293,6 +288,9 @@ model_check(struct models *models, const struct model *model, const struct model
     static enum model_result (*const rules[])(
         struct check *) = { check_config, check_tokenizer, check_card, check_size, check_template };
     struct check check = { .wish = wish, .arena = arena, .profile = profile, .why = why };
+
+    check.adapter = strcmp(wish->weight_type, "Adapter") == 0;
+    check.based = check.adapter || strcmp(wish->weight_type, "Delta") == 0;
     enum model_result result = repo_open(&check.own, models, model, why);
 
     for (size_t i = 0; result == MODEL_OK && i < sizeof rules / sizeof rules[0]; i++)

@@ -29,9 +29,11 @@ model_read(const struct model_repo *repo, const char *path, const char *range, s
 {
     const char *id = repo->model->id;
     struct error *why = repo->why;
-    enum hub_result result =
-        hub_model_file(repo->models->hub, id, repo->model->sha, path, range, out, why);
+    struct gate *gate = repo->models->gate;
 
+    if (!gate_enter(gate, why))
+        return MODEL_UNAVAILABLE;
+    enum hub_result result = hub_model_file(gate->hub, id, repo->model->sha, path, range, out, why);
     if (result == HUB_OK)
         return MODEL_OK;
     if (result == HUB_MISSING)

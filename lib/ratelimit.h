@@ -12,7 +12,6 @@
 #include "error.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct ratelimit;
 
@@ -42,13 +41,5 @@ struct rate_state {
  * at a time; any number of processes. */
 struct rate_state ratelimit_take(struct ratelimit *limit, const char *group, const char *key,
                                  struct rate rate, unsigned cost);
-
-/* The file behind it, and behind the metrics. Maps the file at `path`, of `size` bytes. Unless it
- * has that size and begins with the first `fixed` (at most 64) bytes of `image`, it is replaced by
- * the image as a whole: processes that start at the same moment end up with one file, and those
- * that have the old one mapped keep it. NULL with `why` when it cannot be. The caller owns the
- * memory (munmap) and the descriptor in `*fd`. */
-void *shared_map(const char *path, const void *image, size_t fixed, size_t size, int *fd,
-                 struct error *why);
 
 #endif

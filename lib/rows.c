@@ -146,7 +146,8 @@ json_rows_lines(struct json_rows *rows, const char *data, size_t length, struct 
     lines_of_memory(&lines, data, length);
     while (lines_next(&lines, why) == LINES_ONE) {
         size_t blank = 0;
-        while (blank < lines.length && memchr(" \t\r", lines.text[blank], 3) != NULL)
+        while (blank < lines.length && lines.text[blank] != '\0' &&
+               strchr(" \t\r", lines.text[blank]) != NULL)
             blank++;
         if (blank == lines.length)
             continue;

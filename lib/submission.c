@@ -2,6 +2,7 @@
 
 #include "json.h"
 #include "outbox.h"
+#include "timestamp.h"
 #include "vote.h"
 
 #include <ctype.h>
@@ -19,27 +20,6 @@ submission_path(const char *path)
 
     return length > 5 && strcmp(path + length - 5, ".json") == 0 && name[0] != '.' &&
            path[0] != '.';
-}
-
-int64_t
-time_parse(const char *text)
-{
-    struct tm parts = { 0 };
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    int hours, minutes;
-
-    if (end == NULL)
-        end = strptime(text, "%Y-%m-%d %H:%M:%S", &parts);
-    if (end == NULL)
-        return 0;
-    if (*end == '.')
-        end += 1 + strspn(end + 1, "0123456789");
-    int64_t seconds = timegm(&parts);
-    if (*end == '\0' || strcmp(end, "Z") == 0)
-        return seconds;
-    if ((*end == '+' || *end == '-') && sscanf(end + 1, "%2d:%2d", &hours, &minutes) == 2)
-        return seconds - (*end == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
-    return 0;
 }
 
 /* A member that must be, or may be, a text of sane length. NULL with `why` when it is neither. */
@@ -92,7 +72,7 @@ submission_parse(struct submission *submission, const char *content, size_t leng
     for (char *c = upper; *c != '\0'; c++)
         *c = (char)toupper((unsigned char)*c);
     submission->status = upper;
-    submission->submitted_at = time_parse(submission->submitted_time);
+    submission->submitted_at = timestamp_parse(submission->submitted_time);
     return true;
 }
 

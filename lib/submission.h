@@ -78,8 +78,4 @@ enum submission_verdict submission_add(struct db *db, const struct submission *s
                                        const struct vote *vote, struct submission_quota quota,
                                        struct error *why) __attribute__((warn_unused_result));
 
-/* Reads "2024-06-12T10:20:30Z", also with a fraction, an offset or without "Z" (then UTC), as Unix
- * seconds; 0 when it is no such time. */
-int64_t time_parse(const char *text);
-
 #endif

@@ -358,7 +358,7 @@ pull_requests() { fetcher --quiet pull requests; }
     check README.md '---
 license: mit
 ---
-Short.' "200 characters"
+Short.' "at least 200"
     check README.md "$(printf 'A model card without a license. %.0s' {1..10})" "license"
     hubctl rm models/acme/fresh tokenizer.json >/dev/null
     submit alice

@@ -65,10 +65,11 @@ start_all() {
 
 @test "each prefix reaches its program, and the processes are as many as wanted" {
     start_all
-    local path name
+    local path name id
     while read -r path name; do
-        get "$path" -H "X-Request-Id: for-$name"
-        await "$name to answer $path" grep -q "id=for-$name " "$STATE_DIR/log/$name.log"
+        id=to$(tr / - <<<"$path")
+        get "$path" -H "X-Request-Id: $id"
+        await "$name to answer $path" grep -q "id=$id " "$STATE_DIR/log/$name.log"
     done <<'TEXT'
 /api/votes/user/x votes
 /api/models/status models

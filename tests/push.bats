@@ -238,7 +238,7 @@ waiting() { fetcher status --json | jq -c '[.outbox[] | [.waiting, .parked]]'; }
         kill "$SERVER"; wait "$SERVER" || true
         HUB_LFS_PART_BYTES=$bytes start_server
         vote "voter$bytes"
-        fault 'PUT * lost times=1' 'PUT * reset times=1' 'PUT * status 503 times=1'
+        fault "# $bytes" 'PUT * lost times=1' 'PUT * reset times=1' 'PUT * status 503 times=1'
         HUB_MAX_MB=1 HUB_RETRIES=3 fetch push
         expect "exit code" 0 "$code"
         expect "tries" 3 "$(grep -c 'trying again' <<<"$said")"

@@ -14,3 +14,13 @@ unit() { "$PROGRAM_DIR/tests/unit" "$1"; }
 @test "model types are cleaned as the leaderboard always did" { unit types; }
 @test "hashes are those of git and sha256sum" { unit digests; }
 @test "rows come from JSON lines and JSON arrays" { unit rows; }
+
+@test "no statement that a request runs scans a table; those that read a whole one are the fetcher's" {
+    # The fetcher replaces and counts whole tables; datasets and snapshots have a handful of rows.
+    local whole='dataset_list provider_list history_[a-z]* model_clear model_count request_known request_count
+        request_states_trim request_skipped snapshot_list vote_gone vote_count'
+    STATE_DIR=$BATS_TEST_TMPDIR
+    "$PROGRAM_DIR/tests/history" "$STATE_DIR/cache.db" plans >"$STATE_DIR/plans"
+    no grep -vE "^($(echo $whole | tr ' ' '|'))	|SCAN CONSTANT ROW|SCAN \(subquery" <(grep SCAN "$STATE_DIR/plans")
+    [ "$(grep -c SEARCH "$STATE_DIR/plans")" -ge 30 ]
+}

@@ -228,13 +228,13 @@ check(struct db *db)
     return bad;
 }
 
-/* How SQLite runs each of the module's statements: name, tab, a step of the plan. */
+/* How SQLite runs each of the cache's statements: name, tab, a step of the plan. */
 static int
 plans(struct db *db)
 {
     for (int i = 0; i < SQL_COUNT; i++) {
         sqlite3_stmt *statement;
-        if (strncmp(sql_statements[i].name, "history_", 8) != 0)
+        if (sql_statements[i].database != SQL_DATABASE_CACHE)
             continue;
         char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql_statements[i].text);
         if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)

@@ -21,7 +21,7 @@ static const struct {
 } cases[] = {
 #define CASE(fill, text, expected)                                                                 \
     {                                                                                              \
-        fill, text, sizeof text - 1, expected                                                      \
+        fill, text, sizeof(text) - 1, expected                                                     \
     }
     CASE(0, "", ""),
     CASE(0, "\n", "1:0: "),

@@ -73,7 +73,8 @@ int
 main(int argc, char **argv)
 {
     struct config config;
-    struct models models = { &config, NULL, NULL, NULL };
+    struct gate gate;
+    struct models models = { .config = &config, .gate = &gate };
     struct error why;
     bool check = argc == 9 && strcmp(argv[2], "check") == 0;
 
@@ -89,14 +90,13 @@ main(int argc, char **argv)
         fprintf(stderr, "model: %s\n", why.text);
         return EXIT_USAGE;
     }
-    if (db_open(&models.db, argv[1], SQL_DATABASE_CACHE, DB_WRITER, &why) != DB_OK ||
-        (models.hub = hub_open(&config, &why)) == NULL) {
+    if (db_open(&models.db, argv[1], SQL_DATABASE_CACHE, DB_WRITER, &why) != DB_OK) {
         fprintf(stderr, "model: %s\n", why.text);
         return EXIT_SYSTEM;
     }
-    hub_deadline(models.hub, config.hub_deadline * 1000);
+    gate_init(&gate, &config, "model");
     int code = find_or_check(&models, argv + 3, check);
-    hub_close(models.hub);
+    gate_close(&gate);
     db_close(models.db);
     config_free(&config);
     return code;

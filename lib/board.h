@@ -1,0 +1,88 @@
+/* board: one snapshot of the leaderboard, laid out to be searched where it lies.
+ *
+ * A board is one block of bytes without pointers: columns (texts as codes into a sorted dictionary,
+ * numbers, flags), an order and the ranks of each numeric column, a text to search in each row, and
+ * the rendered fragments of each row. The fetcher publishes it as a file beside the bodies; every
+ * program maps that file, so that a query costs no parsing, no SQL and no memory of its own. A past
+ * snapshot is the same block, built from history.
+ *
+ * Columns carry the keys of the API: "name", "sha", "precision", "average_score"…, a benchmark's
+ * key
+ * ("ifeval": its normalized score; "ifeval.value": the raw one), the features' and metadata's keys.
+ * All texts of a board are UTF-8 and NUL-terminated. */
+#ifndef BOARD_H
+#define BOARD_H
+
+#include "buf.h"
+#include "error.h"
+#include "leaderboard.h"
+#include "snapshot.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a column was in the leaderboard's file. */
+enum board_group { BOARD_MODEL, BOARD_EVALUATION, BOARD_VALUE, BOARD_FEATURE, BOARD_METADATA };
+
+enum board_kind { BOARD_TEXT, BOARD_NUMBER, BOARD_FLAG };
+
+struct board_column {
+    const char *key, *name; /* name: as people read it (a benchmark's), else the key */
+    enum board_group group;
+    enum board_kind kind;
+    const uint32_t *codes; /* BOARD_TEXT: of each row, into the dictionary; 0 is a missing text */
+    uint32_t words;        /* BOARD_TEXT: entries of the dictionary, which is sorted by strcmp */
+    const double *numbers; /* BOARD_NUMBER: of each row, NaN where it is missing */
+    const uint32_t *order; /* BOARD_NUMBER: the rows, the highest first, missing ones last */
+    const uint8_t *flags;  /* BOARD_FLAG: 0 or 1 */
+    const void *pool;      /* the dictionary: board_word() */
+};
+
+struct board {
+    size_t rows, columns;
+    const struct board_column *column; /* in the order of the leaderboard's file */
+    int64_t published_at;              /* Unix seconds */
+    const char *revision;              /* the dataset's commit, "" when it is not known */
+    const void *bytes;                 /* the block */
+    size_t length;
+};
+
+/* Appends the board of a view's rows. `revision` as in struct board. False with `why` when it does
+ * not fit into `out`. */
+bool board_build(struct buf *out, const struct leaderboard *leaderboard, const struct view *view,
+                 size_t rows, const struct providers *providers, const char *revision,
+                 int64_t published_at, struct error *why) __attribute__((warn_unused_result));
+
+/* Reads a block, which must outlive the board; every offset in it is checked. On true the caller
+ * owns the board (not the block): board_close(). */
+bool board_open(struct board *board, const void *bytes, size_t length, struct error *why)
+    __attribute__((warn_unused_result));
+
+/* The same of a file, which is mapped until board_close(). */
+bool board_map(struct board *board, const char *path, struct error *why)
+    __attribute__((warn_unused_result));
+
+void board_close(struct board *board);
+
+/* The column of that key, or NULL. */
+const struct board_column *board_find(const struct board *board, const char *key);
+
+/* An entry of a column's dictionary; 0 is "". */
+const char *board_word(const struct board_column *column, uint32_t code);
+
+/* The text of a row in a BOARD_TEXT column; "" where it is missing. */
+const char *board_text(const struct board_column *column, size_t row);
+
+/* What search looks in: name, base model, licence and sha of a row in lower case, one a line. */
+const char *board_haystack(const struct board *board, size_t row);
+
+/* A rendered row: what the body of that kind and profile has between its commas. */
+const char *board_fragment(const struct board *board, enum body body, enum profile profile,
+                           size_t row, size_t *length);
+
+/* The rank of a row by a numeric column: 1 + how many rows have a higher number; 0 where it is
+ * missing. *tied (may be NULL) is how many rows share it, itself included. */
+size_t board_rank(const struct board_column *column, size_t rows, size_t row, size_t *tied);
+
+#endif
