@@ -411,30 +411,44 @@ transfer_step(struct hub *hub, struct transfer *transfer, CURLcode code)
 struct queue {
     struct transfer *waiting; /* to be sent at their wait_until_ms */
     size_t active;            /* waiting and under way */
+    bool took;                /* the last queue_collect() found something */
 };
 
-/* Sends those whose time has come. Returns how many ms lie before the next, or POLL_MS. */
-static int
+/* When a waiting transfer may be sent. */
+static int64_t
+due_ms(const struct hub *hub, const struct transfer *transfer)
+{
+    return transfer->wait_until_ms > hub->paused_until_ms ? transfer->wait_until_ms
+                                                          : hub->paused_until_ms;
+}
+
+/* Sends those whose time has come. */
+static void
 queue_send(struct hub *hub, struct queue *queue)
 {
-    int64_t now = transfer_now_ms(), soonest = now + POLL_MS;
-    struct transfer **place = &queue->waiting;
+    int64_t now = transfer_now_ms();
 
-    while (*place != NULL) {
+    for (struct transfer **place = &queue->waiting; *place != NULL;) {
         struct transfer *transfer = *place;
-        int64_t due = transfer->wait_until_ms;
-        if (due < hub->paused_until_ms)
-            due = hub->paused_until_ms;
-        if (due <= now) {
-            *place = transfer->next;
-            transfer_send(hub, transfer);
-        } else {
-            if (due < soonest)
-                soonest = due;
+        if (due_ms(hub, transfer) > now) {
             place = &transfer->next;
+            continue;
         }
+        *place = transfer->next;
+        transfer_send(hub, transfer);
     }
-    return (int)(soonest - now);
+}
+
+/* How many ms lie before the next one is due, at most POLL_MS. */
+static int
+queue_rest(const struct hub *hub, const struct queue *queue)
+{
+    int64_t now = transfer_now_ms(), soonest = now + POLL_MS;
+
+    for (const struct transfer *waiting = queue->waiting; waiting != NULL; waiting = waiting->next)
+        if (due_ms(hub, waiting) < soonest)
+            soonest = due_ms(hub, waiting);
+    return soonest > now ? (int)(soonest - now) : 0;
 }
 
 static void
@@ -452,8 +466,10 @@ queue_collect(struct hub *hub, struct queue *queue, transfer_sink *sink, void *c
     CURLMsg *message;
     int left;
 
+    queue->took = false;
     while ((message = curl_multi_info_read(hub->multi, &left)) != NULL) {
         struct transfer *transfer;
+        queue->took = true;
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         curl_multi_remove_handle(hub->multi, message->easy_handle);
@@ -489,13 +505,11 @@ transfer_run(struct hub *hub, transfer_source *source, transfer_sink *sink, void
         }
         if (queue.active == 0)
             return;
-        int wait = queue_send(hub, &queue);
+        queue_send(hub, &queue);
         curl_multi_perform(hub->multi, &running);
-        if (!queue_collect(hub, &queue, sink, context))
-            more = false;
-        else if (running > 0 || queue.waiting != NULL)
-            curl_multi_poll(hub->multi, NULL, 0, queue.waiting != NULL && wait == 0 ? 0 : wait,
-                            NULL);
+        more = queue_collect(hub, &queue, sink, context) && more;
+        if (!queue.took && (running > 0 || queue.waiting != NULL))
+            curl_multi_poll(hub->multi, NULL, 0, queue_rest(hub, &queue), NULL);
     }
 }
 
