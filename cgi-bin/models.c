@@ -26,6 +26,10 @@ enum {
     WAIT_AGE_S = 10,
     RETRY_AFTER_S = 10,
     DAY_S = 86400,
+    LOGIN_PLACES = 1, /* of the four processes that lighttpd.conf gives this program */
+    MODEL_PLACES = 2,
+    CHECKS_MAX = 30, /* of submissions by one user, taken or not, in */
+    CHECKS_WINDOW_S = 600,
 };
 
 enum page { PAGE_STATUS, PAGE_PENDING, PAGE_PENDING_BY_VOTES, PAGES };
@@ -33,7 +37,7 @@ enum page { PAGE_STATUS, PAGE_PENDING, PAGE_PENDING_BY_VOTES, PAGES };
 struct models_program {
     const struct config *config;
     struct store reader, writer;
-    struct gate gate;
+    struct gate login, gate; /* for tokens, for models */
     struct page_kept {
         struct kept kept;
         char fingerprint[128]; /* of the requests that it shows */
@@ -369,7 +373,6 @@ answer_model(const struct attempt *attempt, enum model_result result, const stru
     if (result != MODEL_UNAVAILABLE)
         return response_detail(attempt->response, result == MODEL_MISSING ? 404 : 422, "%s",
                                why->text);
-    gate_failed(&attempt->models->gate);
     log_event(&attempt->models->config->log, LEVEL_ERROR, LOG_HUB,
               "the Hub does not say what a model is", LOG_TEXT("id", attempt->request->id),
               LOG_TEXT("model", attempt->wish.model_id), LOG_TEXT("error", why->text));
@@ -398,6 +401,25 @@ read_wish(struct attempt *attempt, const struct form *form)
                                "they belong to",
                                wish->weight_type);
     return 0;
+}
+
+/* A check may keep the Hub and one of our places busy for long, and costs its user no quota. */
+static int
+limit_checks(const struct attempt *attempt)
+{
+    const struct rate rate = { CHECKS_MAX, CHECKS_WINDOW_S };
+
+    if (attempt->request->limit == NULL)
+        return 0;
+    struct rate_state state =
+        ratelimit_take(attempt->request->limit, "checks", attempt->request->user, rate, 1);
+    if (state.admitted)
+        return 0;
+    metrics_count(attempt->request->metrics, METRIC_RATE_LIMITED);
+    buf_format(&attempt->response->headers, "Retry-After: %ld\r\n", state.retry_s);
+    return response_detail(attempt->response, 429,
+                           "%s has tried to submit %d times within %d minutes: go on in %ld s",
+                           attempt->request->user, CHECKS_MAX, CHECKS_WINDOW_S / 60, state.retry_s);
 }
 
 /* Finds the model, and what stands against it in the database. */
@@ -528,7 +550,7 @@ attempt_run(struct attempt *attempt, const struct form *form, const char *token)
 
     if ((status = form_text(form, &user_field, &attempt->wish.user_id)) != 0 ||
         (status = store_open(&program->writer, response)) != 0 ||
-        (status = auth_user(&program->writer, &program->gate, request, response, token,
+        (status = auth_user(&program->writer, &program->login, request, response, token,
                             attempt->wish.user_id)) != 0)
         return status;
     models.db = program->writer.db;
@@ -539,7 +561,7 @@ attempt_run(struct attempt *attempt, const struct form *form, const char *token)
         return over_quota(attempt, retry_s);
     if (verdict == SUBMISSION_FAILED)
         return store_failed(&program->writer, response, &why);
-    if ((status = read_wish(attempt, form)) != 0)
+    if ((status = read_wish(attempt, form)) != 0 || (status = limit_checks(attempt)) != 0)
         return status;
     if ((status = check_known(attempt, &models)) != 0)
         return status;
@@ -565,6 +587,7 @@ post_submit(void *context, struct request *request, struct response *response)
     if (status == 0 && (status = form_read(&form, request, response, false)) == 0)
         status = attempt_run(&attempt, &form, token);
     form_free(&form);
+    gate_leave(&models->login);
     gate_leave(&models->gate);
     return status;
 }
@@ -589,7 +612,8 @@ main(int argc, char **argv)
     models.config = &config;
     store_init(&models.reader, &config, DB_READER);
     store_init(&models.writer, &config, DB_WRITER);
-    gate_init(&models.gate, &config, "models");
+    gate_init(&models.login, &config, "models.login", LOGIN_PLACES);
+    gate_init(&models.gate, &config, "models", MODEL_PLACES);
     struct app app = { .name = "models",
                        .routes = routes,
                        .routes_count = sizeof routes / sizeof routes[0],
@@ -599,6 +623,7 @@ main(int argc, char **argv)
                        .api = true,
                        .limited = true };
     code = app_run(&app);
+    gate_close(&models.login);
     gate_close(&models.gate);
     store_close(&models.reader);
     store_close(&models.writer);

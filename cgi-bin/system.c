@@ -372,7 +372,9 @@ get_metrics(void *context, struct request *request, struct response *response)
     struct error why = { 0 };
 
     buf_init(&database, 1 << 20);
+    size_t headers = response->headers.length;
     bool up = store_open(&system->store, response) == 0;
+    response->headers.length = headers; /* without its Retry-After: this answer is there */
     if (up && !(up = put_database(system->store.db, &database, &why)))
         log_event(&system->config->log, LEVEL_ERROR, LOG_DB, "the database failed",
                   LOG_TEXT("error", why.text));

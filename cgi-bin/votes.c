@@ -12,12 +12,18 @@
 #include <string.h>
 #include <time.h>
 
-enum { BODY_MAX = 64 * 1024, NAME_MAX_BYTES = 96, RETRY_AFTER_S = 10 };
+enum {
+    BODY_MAX = 64 * 1024,
+    NAME_MAX_BYTES = 96,
+    RETRY_AFTER_S = 10,
+    LOGIN_PLACES = 1, /* of the four processes that lighttpd.conf gives this program */
+    MODEL_PLACES = 2,
+};
 
 struct votes {
     const struct config *config;
     struct store reader, writer;
-    struct gate gate;
+    struct gate login, gate; /* for tokens, for models */
 };
 
 static const char *const vote_types[] = { "up", "down", NULL };
@@ -179,7 +185,6 @@ vote_revision(struct votes *votes, struct request *request, struct response *res
     if (result == MODEL_MISSING || result == MODEL_REFUSED)
         return response_detail(response, 404, "%s", why.text);
     if (result == MODEL_UNAVAILABLE) {
-        gate_failed(&votes->gate);
         log_event(&votes->config->log, LEVEL_ERROR, LOG_HUB, "the Hub does not say what a model is",
                   LOG_TEXT("id", request->id), LOG_TEXT("model", model_id),
                   LOG_TEXT("error", why.text));
@@ -243,7 +248,7 @@ vote_checked(struct votes *votes, struct form *form, const char *token, const ch
     if ((status = form_text(form, &user_field, &user_id)) != 0 ||
         (status = form_text(form, &vote_type_field, &vote_type)) != 0 ||
         (status = store_open(&votes->writer, response)) != 0 ||
-        (status = auth_user(&votes->writer, &votes->gate, request, response, token, user_id)) != 0)
+        (status = auth_user(&votes->writer, &votes->login, request, response, token, user_id)) != 0)
         return status;
     return vote_take(votes, request, response, model_id, vote_type);
 }
@@ -265,6 +270,7 @@ post_vote(void *context, struct request *request, struct response *response)
     if (status == 0 && (status = form_read(&form, request, response, true)) == 0)
         status = vote_checked(votes, &form, token, model);
     form_free(&form);
+    gate_leave(&votes->login);
     gate_leave(&votes->gate);
     return status;
 }
@@ -289,7 +295,8 @@ main(int argc, char **argv)
     votes.config = &config;
     store_init(&votes.reader, &config, DB_READER);
     store_init(&votes.writer, &config, DB_WRITER);
-    gate_init(&votes.gate, &config, "votes");
+    gate_init(&votes.login, &config, "votes.login", LOGIN_PLACES);
+    gate_init(&votes.gate, &config, "votes", MODEL_PLACES);
     struct app app = { .name = "votes",
                        .routes = routes,
                        .routes_count = sizeof routes / sizeof routes[0],
@@ -299,6 +306,7 @@ main(int argc, char **argv)
                        .api = true,
                        .limited = true };
     code = app_run(&app);
+    gate_close(&votes.login);
     gate_close(&votes.gate);
     store_close(&votes.reader);
     store_close(&votes.writer);

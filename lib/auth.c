@@ -101,6 +101,7 @@ owner_ask(struct gate *gate, const struct request *request, struct response *res
     struct hub_user user;
     struct error why;
 
+    *owner = (struct owner){ 0 };
     if (!gate_enter(gate, &why)) {
         log_event(log, LEVEL_WARNING, LOG_AUTH, "not asked whose a token is",
                   LOG_TEXT("id", request->id), LOG_TEXT("error", why.text));
@@ -110,7 +111,6 @@ owner_ask(struct gate *gate, const struct request *request, struct response *res
                                     "seconds");
     }
     enum hub_result result = hub_whoami(gate->hub, token, &user, &why);
-    *owner = (struct owner){ 0 };
     if (result == HUB_OK) {
         memcpy(owner->name, user.name, sizeof owner->name);
         owner->person = user.person;
@@ -119,7 +119,8 @@ owner_ask(struct gate *gate, const struct request *request, struct response *res
     }
     if (result == HUB_DENIED)
         return 0;
-    gate_failed(gate);
+    if (result == HUB_UNAVAILABLE || result == HUB_LIMITED)
+        gate_failed(gate);
     log_event(log, LEVEL_ERROR, LOG_AUTH, "the Hub does not say whose a token is",
               LOG_TEXT("id", request->id), LOG_TEXT("error", why.text));
     metrics_count(request->metrics, METRIC_AUTH_UNAVAILABLE);

@@ -1,5 +1,6 @@
 #include "db.h"
 
+#include "file.h"
 #include "mem.h"
 
 #include <errno.h>
@@ -301,13 +302,11 @@ db_unlock(struct db *db)
 static bool
 db_lock(struct db *db, struct error *why)
 {
-    while (flock(db->lock, LOCK_EX) != 0) {
-        if (errno == EINTR)
-            continue;
-        error_set(why, "database: cannot lock: %s", strerror(errno));
-        return false;
-    }
-    return true;
+    if (file_lock(db->lock, BUSY_TIMEOUT_MS))
+        return true;
+    error_set(why, "database: another program holds its lock for more than %d s",
+              BUSY_TIMEOUT_MS / 1000);
+    return false;
 }
 
 enum db_result

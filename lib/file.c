@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 bool
@@ -141,4 +143,34 @@ file_map(const char *path, const void *image, size_t fixed, size_t size, int *fd
     }
     error_set(why, "%s is replaced again and again: do programs of two versions run?", path);
     return NULL;
+}
+
+static void
+on_alarm(int number)
+{
+    (void)number; /* it only ends a wait */
+}
+
+bool
+file_lock(int fd, long wait_ms)
+{
+    enum { TICK_MS = 25 };
+    /* A timer that repeats: one tick may come before the wait begins. */
+    const struct itimerval tick = { .it_interval.tv_usec = TICK_MS * 1000,
+                                    .it_value.tv_usec = TICK_MS * 1000 };
+    const struct itimerval none = { 0 };
+    struct sigaction action = { .sa_handler = on_alarm };
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+    if (locked || (errno != EWOULDBLOCK && errno != EINTR) || wait_ms == 0)
+        return locked;
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &tick, NULL);
+    for (long waited = 0; !locked && waited < wait_ms; waited += TICK_MS) {
+        locked = flock(fd, LOCK_EX) == 0;
+        if (!locked && errno != EINTR)
+            break;
+    }
+    setitimer(ITIMER_REAL, &none, NULL);
+    return locked;
 }

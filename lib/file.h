@@ -19,6 +19,11 @@ bool file_read(const char *path, struct buf *out, struct error *why)
 bool file_publish(const char *path, const void *bytes, size_t length, struct error *why)
     __attribute__((warn_unused_result));
 
+/* Locks a file (flock) that is open as `fd`, waiting up to wait_ms for it. The kernel keeps the
+ * queue and gives the lock back when its holder dies. Takes SIGALRM for itself. False when it is
+ * not to be had in time, or with another errno than EINTR and EWOULDBLOCK. */
+bool file_lock(int fd, long wait_ms) __attribute__((warn_unused_result));
+
 /* Syncs a folder, so that the renames in it survive a power cut. */
 bool folder_sync(const char *path, struct error *why) __attribute__((warn_unused_result));
 

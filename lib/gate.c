@@ -1,37 +1,22 @@
 #include "gate.h"
 
+#include "file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    PLACES = 2, /* of the four processes that lighttpd.conf gives a program which uses this */
-    WAIT_MS = 500,
-    TICK_MS = 25,
-    DOWN_S = 5,
-};
-
-static void
-on_alarm(int number)
-{
-    (void)number; /* it only ends a wait */
-}
+enum { WAIT_MS = 500, DOWN_S = 5 };
 
 void
-gate_init(struct gate *gate, const struct config *config, const char *name)
+gate_init(struct gate *gate, const struct config *config, const char *name, int places)
 {
-    struct sigaction action = { .sa_handler = on_alarm };
-
-    *gate = (struct gate){ .config = config, .name = name, .place = -1 };
-    sigaction(SIGALRM, &action, NULL);
+    *gate = (struct gate){ .config = config, .name = name, .places = places, .place = -1 };
 }
 
 void
@@ -53,8 +38,6 @@ gate_failed(const struct gate *gate)
 {
     char path[PATH_MAX];
 
-    if (gate->place < 0)
-        return;
     gate_path(gate, "hub-down", path);
     int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
     if (file < 0)
@@ -74,25 +57,6 @@ hub_down(const struct gate *gate)
            time(NULL) - file.st_mtime < DOWN_S;
 }
 
-/* Locks a place, waiting for it when `wait` says so. */
-static bool
-place_take(int place, bool wait)
-{
-    const struct itimerval tick = { .it_interval.tv_usec = TICK_MS * 1000,
-                                    .it_value.tv_usec = TICK_MS * 1000 };
-    const struct itimerval none = { 0 };
-    bool taken = flock(place, LOCK_EX | LOCK_NB) == 0;
-
-    if (taken || !wait)
-        return taken;
-    /* A timer that repeats: one tick may come before the wait begins. */
-    setitimer(ITIMER_REAL, &tick, NULL);
-    for (int i = 0; !taken && i < WAIT_MS / TICK_MS; i++)
-        taken = flock(place, LOCK_EX) == 0;
-    setitimer(ITIMER_REAL, &none, NULL);
-    return taken;
-}
-
 bool
 gate_enter(struct gate *gate, struct error *why)
 {
@@ -106,9 +70,9 @@ gate_enter(struct gate *gate, struct error *why)
     }
     if (gate->hub == NULL && (gate->hub = hub_open(gate->config, why)) == NULL)
         return false;
-    for (int i = 0; i <= PLACES; i++) {
+    for (int i = 0; i <= gate->places; i++) {
         /* Each once; then the one where chance puts us in the queue. */
-        int number = i < PLACES ? i : (int)(getpid() % PLACES);
+        int number = i < gate->places ? i : (int)(getpid() % gate->places);
         snprintf(what, sizeof what, "gate%d", number);
         gate_path(gate, what, path);
         int place = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
@@ -116,14 +80,14 @@ gate_enter(struct gate *gate, struct error *why)
             error_set(why, "cannot open %s: %s", path, strerror(errno));
             return false;
         }
-        if (place_take(place, i == PLACES)) {
+        if (file_lock(place, i < gate->places ? 0 : WAIT_MS)) {
             gate->place = place;
             hub_deadline(gate->hub, gate->config->hub_deadline * 1000);
             return true;
         }
         close(place);
     }
-    error_set(why, "%d requests wait for the Hub already", PLACES);
+    error_set(why, "%d requests wait for the Hub already", gate->places);
     return false;
 }
 

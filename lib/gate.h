@@ -1,8 +1,10 @@
 /* gate: how many requests may wait for the Hub at once.
  *
- * A program of few processes must not have them all wait for a Hub that is slow or gone: half of
- * them at most pass this gate, and where the Hub has just failed to answer nobody does for a few
- * seconds. A place is a locked file, which a killed process gives back by dying. */
+ * A program of few processes must not have them all wait for a Hub that is slow or gone: a gate has
+ * fewer places than there are processes, and where the Hub has just failed to answer nobody passes
+ * for a few seconds. Questions of whose token it is have a gate of their own, so that what somebody
+ * asks about models keeps nobody else out. A place is a locked file, which a killed process gives
+ * back by dying. */
 #ifndef GATE_H
 #define GATE_H
 
@@ -14,12 +16,13 @@
 
 struct gate {
     const struct config *config;
-    const char *name; /* the program's: each has its own places */
-    struct hub *hub;  /* while inside */
-    int place;        /* descriptor of the locked file, -1 outside */
+    const char *name; /* each has its own places */
+    int places;
+    struct hub *hub; /* while inside */
+    int place;       /* descriptor of the locked file, -1 outside */
 };
 
-void gate_init(struct gate *gate, const struct config *config, const char *name);
+void gate_init(struct gate *gate, const struct config *config, const char *name, int places);
 void gate_close(struct gate *gate);
 
 /* Enters, with HUB_DEADLINE seconds for all that is asked of gate->hub until gate_leave(). True at
@@ -27,7 +30,8 @@ void gate_close(struct gate *gate);
  * with `why` (for the log) when there is none, or when the Hub has just failed. */
 bool gate_enter(struct gate *gate, struct error *why) __attribute__((warn_unused_result));
 
-/* Says that the Hub did not answer in time, if it was asked: nobody enters for some seconds. */
+/* Says that the Hub did not answer a question that it answers to anybody: nobody enters for some
+ * seconds. (A question about a model is none: its owner could make the Hub fail at it.) */
 void gate_failed(const struct gate *gate);
 
 /* Gives the place back; outside it does nothing. */

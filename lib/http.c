@@ -6,6 +6,7 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,7 +15,10 @@
 #include <strings.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -23,6 +27,7 @@ enum {
     TARGET_MAX = 8 * 1024,
     ID_MAX = 64,
     PREFLIGHT_AGE_S = 86400,
+    ORPHAN_CHECK_MS = 5000,
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
 };
 
@@ -319,7 +324,7 @@ app_limit(const struct app *app, struct request *request, struct response *respo
     const struct rate rate = { app->config->rate_requests, app->config->rate_window };
     char key[ADDRESS_TEXT];
 
-    if (!app->limited || request->limit == NULL || request->method == METHOD_OPTIONS)
+    if (request->limit == NULL || rate.requests == 0 || request->method == METHOD_OPTIONS)
         return 0;
     address_key(key, request->client);
     struct rate_state state = ratelimit_take(request->limit, app->name, key, rate, 1);
@@ -473,7 +478,8 @@ response_send(const struct app *app, const struct request *request, struct respo
     bool bodiless = response->status == 204 || response->status == 304;
     if (!bodiless && response->file == NULL)
         body = response_encode(request, response, encoding, &encoded);
-    *bytes = bodiless ? 0 : response->file != NULL ? response->file_length : body->length;
+    bool headed = bodiless || request->method == METHOD_HEAD;
+    *bytes = headed ? 0 : response->file != NULL ? response->file_length : body->length;
     buf_init(&head, HEADERS_MAX + 1024);
     buf_format(&head, "Status: %d\r\nX-Request-Id: %s\r\n", response->status, request->id);
     if (response->type != NULL && !bodiless)
@@ -486,7 +492,7 @@ response_send(const struct app *app, const struct request *request, struct respo
     buf_text(&head, "\r\n");
     bool sent = FCGX_PutStr(head.data, (int)head.length, out) == (int)head.length;
     buf_free(&head);
-    if (response->file == NULL && !bodiless && request->method != METHOD_HEAD) {
+    if (response->file == NULL && !headed) {
         for (size_t done = 0; sent && done < body->length;) {
             size_t part = body->length - done;
             int size = part > INT_MAX ? INT_MAX : (int)part;
@@ -614,11 +620,62 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
     return true;
 }
 
+/* What ends a program that waits for a request. */
+struct ending {
+    int signals; /* descriptor that SIGTERM and SIGINT can be read from; they do nothing else */
+    pid_t parent;
+    char socket[sizeof((struct sockaddr_un *)0)->sun_path]; /* where lighttpd finds us; "": unknown
+                                                             */
+    ino_t inode;
+};
+
 static void
-on_signal(int number)
+ending_init(struct ending *ending)
 {
-    (void)number;
-    FCGX_ShutdownPending();
+    struct sockaddr_un address = { 0 };
+    socklen_t size = sizeof address;
+    struct stat file = { 0 };
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    *ending =
+        (struct ending){ .signals = signalfd(-1, &signals, SFD_CLOEXEC), .parent = getppid() };
+    if (getsockname(0, (struct sockaddr *)(void *)&address, &size) == 0 &&
+        address.sun_family == AF_UNIX && stat(address.sun_path, &file) == 0)
+        memcpy(ending->socket, address.sun_path, sizeof address.sun_path);
+    ending->inode = file.st_ino;
+}
+
+/* True when lighttpd is gone, or has given our socket's place to another. It asks its programs to
+ * end, but one that it has only just started may not hear it. */
+static bool
+orphaned(const struct ending *ending)
+{
+    struct stat file;
+
+    return getppid() != ending->parent ||
+           (ending->socket[0] != '\0' &&
+            (stat(ending->socket, &file) != 0 || file.st_ino != ending->inode));
+}
+
+/* Waits for a request; false when it is time to end. */
+static bool
+app_wait(const struct ending *ending)
+{
+    struct pollfd waiting[] = { { .fd = 0, .events = POLLIN },
+                                { .fd = ending->signals, .events = POLLIN } };
+
+    for (;;) {
+        int ready = poll(waiting, 2, ORPHAN_CHECK_MS);
+        if (waiting[1].revents != 0 || (ready < 0 && errno != EINTR) ||
+            (ready == 0 && orphaned(ending)))
+            return false;
+        if (ready > 0)
+            return true;
+    }
 }
 
 /* A server without its limit or its counts is better than none; the log says so. */
@@ -641,7 +698,7 @@ shared_open(struct shared *shared, const struct app *app)
                   LOG_TEXT("error", why.text));
     buf_reset(&path);
     buf_format(&path, "%s/run/ratelimit", app->config->state_dir);
-    if (app->limited && app->config->rate_requests != 0) {
+    if (app->limited) {
         shared->limit = ratelimit_open(buf_string(&path), &why);
         if (shared->limit == NULL)
             log_event(&app->config->log, LEVEL_ERROR, LOG_HTTP, "no rate limit",
@@ -653,21 +710,21 @@ shared_open(struct shared *shared, const struct app *app)
 int
 app_run(const struct app *app)
 {
-    struct sigaction action = { .sa_handler = on_signal };
     struct shared shared;
+    struct ending ending;
     FCGX_Request fcgi;
 
     if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
         return EXIT_SYSTEM;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    ending_init(&ending);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
     shared_open(&shared, app);
-    while (FCGX_Accept_r(&fcgi) == 0) {
+    while (app_wait(&ending) && FCGX_Accept_r(&fcgi) == 0) {
         app_serve(app, &shared, &fcgi);
         FCGX_Finish_r(&fcgi);
     }
     FCGX_Free(&fcgi, 1);
+    close(ending.signals);
     ratelimit_close(shared.limit);
     metrics_close(shared.metrics);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "stopped", LOG_TEXT("program", app->name));

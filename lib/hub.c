@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TREE_PAGE_MAX = 64 << 20, TREE_PAGES_MAX = 1000, PARALLEL = 8 };
+enum { JSON_VALUES_MAX = 200000, TREE_PAGE_MAX = 64 << 20, TREE_PAGES_MAX = 1000, PARALLEL = 8 };
 
 struct hub *
 hub_open(const struct config *config, struct error *why)
@@ -69,8 +69,8 @@ hub_tree_find(const struct hub_tree *tree, const char *path)
 }
 
 enum hub_result
-hub_get_json(struct hub *hub, struct transfer *transfer, size_t max, json_t **value, char **link,
-             struct error *why)
+hub_get_json(struct hub *hub, struct transfer *transfer, size_t max, bool lenient, json_t **value,
+             char **link, struct error *why)
 {
     struct buf body;
 
@@ -78,7 +78,11 @@ hub_get_json(struct hub *hub, struct transfer *transfer, size_t max, json_t **va
     transfer->out = &body;
     enum hub_result result = transfer_one(hub, transfer);
     if (result == HUB_OK) {
-        *value = json_read(buf_string(&body), body.length, &transfer->why);
+        const char *text = buf_string(&body);
+        if (json_values(text, body.length) > JSON_VALUES_MAX)
+            error_set(&transfer->why, "more than %d values", JSON_VALUES_MAX);
+        else
+            *value = (lenient ? json_read_lenient : json_read)(text, body.length, &transfer->why);
         if (*value == NULL) {
             error_prefix(&transfer->why, "%s: the answer of %s", transfer->what,
                          hub->config->hf_endpoint);
@@ -147,7 +151,7 @@ hub_revision(struct hub *hub, const char *repo, char sha[SHA1_HEX], struct error
     buf_format(&url, "%s/api/datasets/%s/revision/main", hub->config->hf_endpoint, repo);
     buf_format(&what, "dataset %s", repo);
     struct transfer transfer = { .url = buf_string(&url), .what = buf_string(&what) };
-    enum hub_result result = hub_get_json(hub, &transfer, TREE_PAGE_MAX, &info, NULL, why);
+    enum hub_result result = hub_get_json(hub, &transfer, TREE_PAGE_MAX, false, &info, NULL, why);
     if (result == HUB_OK && !copy_hex(sha, json_member_text(info, "sha"), SHA1_HEX)) {
         error_set(why, "dataset %s: %s names no commit (\"sha\"): check HF_ENDPOINT", repo,
                   hub->config->hf_endpoint);
@@ -212,7 +216,7 @@ hub_list(struct hub *hub, const char *repo, const char *sha, struct hub_tree *tr
         char *next = NULL;
         struct transfer transfer = { .url = link == NULL ? buf_string(&url) : link,
                                      .what = buf_string(&what) };
-        result = hub_get_json(hub, &transfer, TREE_PAGE_MAX, &entries, &next, why);
+        result = hub_get_json(hub, &transfer, TREE_PAGE_MAX, false, &entries, &next, why);
         free(link);
         link = next;
         if (result == HUB_OK && !json_is_array(entries)) {

@@ -96,8 +96,10 @@ transfer_judge(const struct transfer *transfer, CURLcode code, struct error *why
         return HUB_BROKEN;
     }
     if (transfer->too_large) {
-        error_set(why, "%s is larger than %ld MiB: raise HUB_MAX_MB if that is right",
-                  transfer->what, config->hub_max_mb);
+        bool setting = transfer->out->max_bytes == (size_t)config->hub_max_mb << 20;
+        error_set(why, "%s is larger than %zu KiB%s", transfer->what,
+                  transfer->out->max_bytes >> 10,
+                  setting ? ": raise HUB_MAX_MB if that is right" : "");
         return HUB_TOO_LARGE;
     }
     if (code == CURLE_TOO_MANY_REDIRECTS ||

@@ -16,7 +16,9 @@ hub_whoami(struct hub *hub, const char *token, struct hub_user *user, struct err
     struct transfer transfer = { .url = buf_string(&url),
                                  .what = "the owner of a token",
                                  .token = token };
-    enum hub_result result = hub_get_json(hub, &transfer, ANSWER_MAX, &answer, NULL, why);
+    enum hub_result result = hub_get_json(hub, &transfer, ANSWER_MAX, false, &answer, NULL, why);
+    if (result == HUB_DENIED && transfer.status != 401)
+        result = HUB_UNAVAILABLE; /* it says nothing of the token */
     const char *name = json_member_text(answer, "name"), *type = json_member_text(answer, "type");
     if (result == HUB_OK &&
         (name == NULL || type == NULL || name[0] == '\0' || strlen(name) >= sizeof user->name)) {
@@ -45,7 +47,7 @@ hub_model(struct hub *hub, const char *id, const char *revision, json_t **info, 
     struct transfer transfer = { .url = buf_string(&url),
                                  .what = buf_string(&what),
                                  .token = hub->config->read_token };
-    enum hub_result result = hub_get_json(hub, &transfer, ANSWER_MAX, info, NULL, why);
+    enum hub_result result = hub_get_json(hub, &transfer, ANSWER_MAX, true, info, NULL, why);
     buf_free(&url);
     buf_free(&what);
     return result;

@@ -7,16 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-json_t *
-json_read(const char *text, size_t length, struct error *why)
+static json_t *
+read_with(const char *text, size_t length, size_t flags, struct error *why)
 {
     json_error_t error;
-    json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    json_t *value = json_loadb(text, length, flags, &error);
 
     if (value == NULL)
         error_set(why, "not valid JSON: %s (line %d, column %d)", error.text, error.line,
                   error.column);
     return value;
+}
+
+json_t *
+json_read(const char *text, size_t length, struct error *why)
+{
+    return read_with(text, length, JSON_REJECT_DUPLICATES, why);
+}
+
+json_t *
+json_read_lenient(const char *text, size_t length, struct error *why)
+{
+    return read_with(text, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, why);
+}
+
+size_t
+json_values(const char *text, size_t length)
+{
+    size_t count = 1;
+
+    for (size_t i = 0; i < length; i++)
+        count += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    return count;
 }
 
 const char *

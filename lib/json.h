@@ -20,6 +20,14 @@ enum { JSON_REAL_MAX = 32 }; /* bytes that any double needs, with the NUL */
  * column. */
 json_t *json_read(const char *text, size_t length, struct error *why);
 
+/* The same of what strangers wrote, who may use more of JSON: integers become reals, NUL bytes may
+ * stand in texts (which end there), and of duplicate keys the last counts. */
+json_t *json_read_lenient(const char *text, size_t length, struct error *why);
+
+/* At least how many values a JSON text holds: a parsed value takes some hundred bytes, however
+ * short its text is. */
+size_t json_values(const char *text, size_t length);
+
 /* The string at `key`, or NULL when it is absent or no string. Owned by `object`. */
 const char *json_member_text(const json_t *object, const char *key);
 

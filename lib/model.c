@@ -120,8 +120,10 @@ facts_pick(const json_t *info, struct error *why)
     const json_t *total = json_object_get(json_object_get(info, "safetensors"), "total");
     size_t index;
 
-    if (id == NULL || !model_id_valid(id) || sha == NULL || strlen(sha) != SHA1_HEX - 1 ||
-        sha[strspn(sha, "0123456789abcdef")] != '\0' || !json_is_array(siblings)) {
+    if (id == NULL || !model_id_valid(id) ||
+        json_string_length(json_object_get(info, "id")) != strlen(id) || sha == NULL ||
+        strlen(sha) != SHA1_HEX - 1 || sha[strspn(sha, "0123456789abcdef")] != '\0' ||
+        !json_is_array(siblings)) {
         error_set(why, "what the Hub says of the model lacks an id, a commit (\"sha\") or the list "
                        "of its files (\"siblings\"): check HF_ENDPOINT");
         return NULL;
@@ -134,8 +136,8 @@ facts_pick(const json_t *info, struct error *why)
         set_flag(facts, "licensed");
     if (json_is_array(template) ? json_array_size(template) > 0 : says_something(template))
         set_flag(facts, "chat_template");
-    if (json_is_integer(total) && json_integer_value(total) > 0)
-        json_object_set_new(facts, "total", json_integer(json_integer_value(total)));
+    if (json_number_value(total) >= 1 && json_number_value(total) < 0x1p53)
+        json_object_set_new(facts, "total", json_integer((json_int_t)json_number_value(total)));
     json_array_foreach(siblings, index, sibling)
     {
         if ((path = json_member_text(sibling, "rfilename")) == NULL)
@@ -269,6 +271,11 @@ model_find(struct models *models, const char *id, const char *revision, struct a
     if (told != HUB_OK)
         return not_told(told, id, revision, why);
     metrics_count(models->metrics, METRIC_MODEL_ASKED);
+    if (json_is_true(json_object_get(info, "private"))) {
+        /* HF_READ_TOKEN may read it, but nobody is to learn of it through us. */
+        json_decref(info);
+        return not_told(HUB_MISSING, id, revision, why);
+    }
     json_t *facts = facts_pick(info, why);
     bool disabled = json_is_true(json_object_get(info, "disabled"));
     json_decref(info);

@@ -245,6 +245,10 @@ apply_deletions(struct work *work, size_t *deleted, struct error *why)
         const char *path = work->known.items[i].path;
         if (bsearch(&path, paths, work->tree->count, sizeof *paths, path_compare) != NULL)
             continue;
+        /* A submission that waits to be written there stays: it only replaces nothing now. */
+        good = db_run(db, SQL_REQUEST_ORPHAN, why, DB_TEXT(path));
+        if (!good || sqlite3_changes(db->handle) != 0)
+            continue;
         good = state_record(db, path, "", why) &&
                db_run(db, SQL_REQUEST_DELETE, why, DB_TEXT(path)) &&
                db_run(db, SQL_REQUEST_UNSKIP, why, DB_TEXT(path));

@@ -156,10 +156,10 @@ requests_judge(struct round *round)
         db_done(row);
         digest_git("blob", entry->content, entry->length, oid);
         bytes += entry->length;
-        round->fates[i] = strcmp(oid, there) == 0               ? FATE_THERE
-                          : strcmp(entry->base_oid, there) != 0 ? FATE_PARK
-                          : bytes > BYTES_MAX                   ? FATE_LATER
-                                                                : FATE_WRITE;
+        round->fates[i] = strcmp(oid, there) == 0                                   ? FATE_THERE
+                          : there[0] != '\0' && strcmp(entry->base_oid, there) != 0 ? FATE_PARK
+                          : bytes > BYTES_MAX                                       ? FATE_LATER
+                                                                                    : FATE_WRITE;
         round->writes += round->fates[i] == FATE_WRITE;
     }
 }

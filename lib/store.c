@@ -35,6 +35,12 @@ store_open(struct store *store, struct response *response)
     store_close(store);
     store->version = -1;
     enum db_result result = db_open(&store->db, path, SQL_DATABASE_CACHE, store->mode, &why);
+    if (result == DB_OTHER && store->mode == DB_READER &&
+        db_open(&store->db, path, SQL_DATABASE_CACHE, DB_WRITER, &why) == DB_OK) {
+        /* It was an older version's, and is brought up to this one by now. */
+        store_close(store);
+        result = db_open(&store->db, path, SQL_DATABASE_CACHE, DB_READER, &why);
+    }
     if (result == DB_OK) {
         if (stat(path, &file) == 0) {
             store->inode = file.st_ino;

@@ -62,8 +62,11 @@ submission_parse(struct submission *submission, const char *content, size_t leng
         (submission->precision = member(file, "precision", NULL, arena, why)) != NULL &&
         (submission->weight_type = member(file, "weight_type", "Original", arena, why)) != NULL &&
         (submission->sender = member(file, "sender", "", arena, why)) != NULL &&
-        (submission->model_type = member(file, "model_type", "", arena, why)) != NULL &&
         (submission->submitted_time = member(file, "submitted_time", "", arena, why)) != NULL;
+    /* It is only shown: what is no text does not make the file invalid. */
+    submission->model_type = member(file, "model_type", "", arena, NULL);
+    if (submission->model_type == NULL)
+        submission->model_type = "";
     const char *status = good ? member(file, "status", NULL, arena, why) : NULL;
     json_decref(file);
     if (status == NULL)

@@ -23,6 +23,10 @@ ON CONFLICT (path) DO UPDATE SET oid = ?2, model = ?3, revision = ?4, precision 
 -- name: request_pushed
 UPDATE requests SET oid = ?2 WHERE path = ?1;
 
+-- name: request_orphan
+UPDATE requests SET oid = '' WHERE path = ?1
+    AND EXISTS (SELECT 1 FROM outbox WHERE dataset = 'requests' AND parked = 0 AND outbox.path = ?1);
+
 -- name: request_delete
 DELETE FROM requests WHERE path = ?1;
 
@@ -100,7 +104,11 @@ SELECT path, status, model, revision, precision, weight_type, model_type, submit
 FROM requests WHERE path = ?1;
 
 -- name: request_place
-SELECT count(*) FROM requests WHERE status = 'PENDING' AND (submitted_at, path) <= (?1, ?2);
+SELECT count(*) FROM requests AS r
+WHERE status = 'PENDING' AND (submitted_at, path) <= (?1, ?2) AND NOT EXISTS (
+    SELECT 1 FROM requests AS later
+    WHERE later.model = r.model AND (later.submitted_at, later.path) > (r.submitted_at, r.path)
+        AND later.revision = r.revision AND later.precision = r.precision);
 
 -- name: request_history
 SELECT seen_at, status FROM request_states WHERE path = ?1 ORDER BY seen_at;

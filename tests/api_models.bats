@@ -269,6 +269,23 @@ pull_requests() { fetcher --quiet pull requests; }
     expect "on the Hub" PENDING "$(curl -s "http://127.0.0.1:$HUB_PORT/datasets/acme/requests/resolve/main/acme/fresh_eval_request_False_float16_Original.json" | jq -r .status)"
 }
 
+@test "a submission that waits to be pushed stays when the file that it replaces is deleted on the Hub" {
+    put_model acme/fresh
+    sample_request acme/fresh '.status = "FAILED" | .precision = "float16"' >"$STATE_DIR/r.json"
+    hub_put requests acme/fresh_eval_request_False_float16_Original.json "$STATE_DIR/r.json"
+    put_request acme/other
+    pull_requests
+    submit alice
+    expect_status 200
+    hubctl rm datasets/acme/requests acme/fresh_eval_request_False_float16_Original.json >/dev/null
+    pull_requests
+    get /api/models/acme/fresh/status
+    expect "state" PENDING "$(jq -r .status "$body")"
+    HF_TOKEN=hf_local_server fetcher --quiet push requests
+    expect "on the Hub" PENDING "$(curl -s "http://127.0.0.1:$HUB_PORT/datasets/acme/requests/resolve/main/acme/fresh_eval_request_False_float16_Original.json" | jq -r .status)"
+    expect "outbox" 0 "$(query "SELECT count(*) FROM outbox WHERE dataset = 'requests'")"
+}
+
 @test "another revision whose file is not through yet is not overwritten: 409" {
     put_model acme/fresh
     sample_request acme/fresh '.precision = "float16"' >"$STATE_DIR/r.json"
@@ -332,6 +349,30 @@ pull_requests() { fetcher --quiet pull requests; }
     refused 404 "acme/nowhere is not on the Hub"
     submit alice '.model_id = "acme/secret"'
     refused 404 "acme/secret is not on the Hub"
+}
+
+@test "HF_READ_TOKEN opens gated models, and tells nobody of private ones" {
+    kill "$SERVER"
+    wait "$SERVER" || true
+    HF_READ_TOKEN=hf_local_server start_server
+    put_model acme/fresh
+    hubctl create models/acme/secret --private >/dev/null
+    submit alice '.model_id = "acme/secret"'
+    refused 404 "acme/secret is not on the Hub"
+    get '/api/votes/acme/secret?vote_type=up&user_id=alice' -d '' -H 'Authorization: Bearer hf_local_alice'
+    expect_status 404
+    submit alice
+    expect_status 200
+}
+
+@test "a user who tries again and again is stopped before the Hub is asked" {
+    local i
+    for ((i = 1; i <= 40; i++)); do
+        submit alice '.model_id = "acme/nowhere"'
+        [ "$status" = 404 ] || break
+    done
+    [ "$i" -gt 30 ]
+    refused 429 "alice has tried to submit 30 times within 10 minutes"
 }
 
 @test "a gated model: 422, unless HF_READ_TOKEN may read it" {

@@ -164,6 +164,19 @@ restart() {
     expect_status 429
 }
 
+@test "headers in another spelling, with underscores, decide nothing" {
+    restart 'TRUSTED_PROXIES=["127.0.0.0/8"]'
+    get /api/votes/user/alice -H 'X_Forwarded_For: 9.9.9.9' -H 'X-Forwarded_For: 9.9.9.9' -H 'X-Forwarded-For: 192.0.2.8'
+    expect_line "client=192.0.2.8 " "$(tail -1 "$STATE_DIR/log/votes.log")"
+    sample_row acme/one | put_rows
+    put_providers acme
+    fetcher --quiet pull official-providers contents
+    get /api/leaderboard -H 'Accept_Encoding: br'
+    expect "coding" "" "$(header content-encoding)"
+    get /api/leaderboard -H 'If_None_Match: *' -H 'If-None_Match: *'
+    expect_status 200
+}
+
 @test "TRUSTED_PROXIES that are no addresses stop a program at its start" {
     export TRUSTED_PROXIES='["proxy.example"]'
     fetch settings

@@ -172,6 +172,22 @@ refused() {
     expect "total" 1 "$(jq .total_votes "$body")"
 }
 
+@test "while another program keeps the database's lock: 503 for votes, and reading goes on" {
+    vote acme/hosted alice
+    flock "$STATE_DIR/cache.db.lock" tail -f --pid=$$ /dev/null 3>&- &
+    PIDS+=($!)
+    await "the lock" no flock -n "$STATE_DIR/cache.db.lock" true
+    vote acme/waiting alice
+    expect_status 503
+    expect_line "cannot be written, and nothing was kept" "$(jq -r .detail "$body")"
+    get /api/votes/user/alice
+    expect "votes" 1 "$(jq length "$body")"
+    pkill -P "${PIDS[-1]}" tail
+    await "the lock's end" flock -n "$STATE_DIR/cache.db.lock" true
+    vote acme/waiting alice
+    expect_status 200
+}
+
 # ---- who may vote ----
 
 @test "without a token: 401, and how to get one" {

@@ -509,7 +509,7 @@ asked() { cat "$STATE_DIR/proxy.log" 2>/dev/null | grep -c -- "$1" || true; }
     for bad in '{}' '[]' '{"weight_map":{}}' '{"weight_map":[1]}' '{"weight_map":{"a":1}}' '{"weight_map":{"a":"../x.safetensors"}}' \
         '{"weight_map":{"a":"..\\x.safetensors"}}' '{"weight_map":{"a":"x.bin"}}' '{"weight_map":{"a":".safetensors"}}' "{\"weight_map\":$many}"; do
         index "$bad"
-        says "REFUSED model.safetensors.index.json of acme/x does not name 1 to 200 safetensors files beside it in its weight_map: save the weights again with save_pretrained(), which writes safetensors"
+        says "REFUSED model.safetensors.index.json of acme/x does not name 1 to 32 safetensors files beside it in its weight_map: save the weights again with save_pretrained(), which writes safetensors"
     done
     index '{"weight_map":{"a":"gone.safetensors"}}'
     says "REFUSED acme/x has no gone.safetensors at commit $(hubctl log models/acme/x | head -n 1 | cut -d ' ' -f 1): add it, or upload it again"

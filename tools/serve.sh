@@ -86,6 +86,12 @@ if [ $hub = yes ]; then
         say "serve: filling the local Hub with sample data"
         rm -rf "$STATE_DIR/samples" "$STATE_DIR"/hub.db*
         "$PROGRAM_DIR/tests/samples" "$STATE_DIR/samples" --owner "$HF_ORGANIZATION" >&2
+        # A leaderboard that brings rows of its own, in a file beside its settings, is shown with these.
+        rows=${LEADERBOARD_CONFIG%.json}.jsonl
+        if [ -e "$rows" ]; then
+            rm -f "$STATE_DIR/samples/datasets/$HF_ORGANIZATION"/contents/data/*
+            cp "$rows" "$STATE_DIR/samples/datasets/$HF_ORGANIZATION/contents/data/train.jsonl"
+        fi
         "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" import "$STATE_DIR/samples" >/dev/null
         rm -rf "$STATE_DIR/samples"
         : >"$STATE_DIR/hub.filled"

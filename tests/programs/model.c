@@ -94,7 +94,7 @@ main(int argc, char **argv)
         fprintf(stderr, "model: %s\n", why.text);
         return EXIT_SYSTEM;
     }
-    gate_init(&gate, &config, "model");
+    gate_init(&gate, &config, "model", 1);
     int code = find_or_check(&models, argv + 3, check);
     gate_close(&gate);
     db_close(models.db);
