@@ -26,6 +26,9 @@ LIB_OBJ  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c)) $(BUILD)/lib
 FCGI     = $(patsubst cgi-bin/%.c,$(BUILD)/%.fcgi,$(wildcard cgi-bin/*.c))
 TOOLS    = $(patsubst %.c,$(BUILD)/%,$(notdir $(wildcard cron/*.c tools/*.c)))
 TESTBIN  = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c))
+PAGE     = $(foreach file,$(wildcard www/*.html www/*.css www/*.js www/*.json www/docs/*),$(BUILD)/$(file) $(BUILD)/$(file).gz)
+NPM      = npm install --silent --no-fund --no-audit --ignore-scripts --fetch-retries=1 --prefix $(BUILD)
+SWAGGER  = $(if $(shell command -v npm),$(BUILD)/www/docs/swagger-ui.css.gz)
 ERRORS   = $(patsubst %,$(BUILD)/www/errors/%.html,$(shell awk '/^[1-9]/ { print $$1 }' www/errors.txt))
 SOURCES  = $(wildcard lib/*.[ch] cgi-bin/*.c cron/*.c tools/*.c tests/*/*.[ch])
 
@@ -37,7 +40,7 @@ all: ## build everything into build/, installing what is missing
 	@tools/deps.sh build
 	@$(MAKE) --no-print-directory programs
 
-programs: $(FCGI) $(TOOLS) $(TESTBIN) $(ERRORS)
+programs: $(FCGI) $(TOOLS) $(TESTBIN) $(PAGE) $(SWAGGER) $(ERRORS)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -74,6 +77,23 @@ $(BUILD)/www/errors/%.html: www/errors.txt
 	@mkdir -p $(@D)
 	@awk '$$1 == "$*" { sub(/^[0-9]+ /, ""); gsub(/["\\]/, "\\\\&"); printf "{\"detail\":\"%s\"}\n", $$0 }' $< >$@
 
+$(BUILD)/www/%.gz: www/%
+	@mkdir -p $(@D)
+	@gzip -9nc $< >$@
+
+$(filter-out %.gz,$(PAGE)): $(BUILD)/%: %
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# Swagger UI, with which /docs shows the API's description; without npm or its registry the page does by
+# itself. (One of its dependencies would tell its makers of each installation: no scripts.)
+$(BUILD)/www/docs/swagger-ui.css.gz:
+	@mkdir -p $(@D)
+	-@$(NPM) swagger-ui-dist@5 >/dev/null && \
+	  for file in swagger-ui-bundle.js swagger-ui.css; do \
+	      cp $(BUILD)/node_modules/swagger-ui-dist/$$file $(@D) && gzip -9nc $(@D)/$$file >$(@D)/$$file.gz || exit; \
+	  done
+
 run: all ## serve the leaderboard in the foreground, with a local Hub unless HF_ENDPOINT is given
 	@exec tools/serve.sh $(BUILD)
 
@@ -86,11 +106,12 @@ san: ## the same tests under AddressSanitizer and UBSan, in build/san
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/san OPT='-O1 -g -fno-omit-frame-pointer' \
 	    HARDEN= LDFLAGS= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
 
-# The official client that the local Hub is tried with; the test skips itself where it is not there.
+# The official client that the local Hub is tried with, what drives the browser that the page is tried
+# with, and what the API's description is checked with; the tests skip themselves where it is not there.
 .PHONY: js
-js: $(if $(shell command -v npm),$(BUILD)/node_modules/@huggingface/hub/package.json)
-$(BUILD)/node_modules/@huggingface/hub/package.json:
-	-@npm install --silent --no-fund --no-audit --prefix $(BUILD) @huggingface/hub@2 >/dev/null
+js: $(if $(shell command -v npm),$(BUILD)/node_modules/.js)
+$(BUILD)/node_modules/.js: Makefile | $(SWAGGER)
+	-@$(NPM) @huggingface/hub@2 playwright-core@1 ajv@8 ajv-formats@3 @redocly/cli@2 >/dev/null && touch $@
 
 fuzz: ## fuzz the parsers of what comes from outside, SECONDS=60 for each
 	@tools/deps.sh build fuzz

@@ -1,21 +1,32 @@
-/* GET /api/leaderboard and GET /api/leaderboard/formatted.
+/* GET /api/leaderboard and GET /api/leaderboard/formatted, whole or queried, and the rows of the
+ * dataset as files: /api/leaderboard.csv, .jsonl and .parquet.
  *
- * Both answer with a body that the fetcher published: this program only chooses a profile and a
- * content coding, and lighttpd sends the file. */
+ * Without parameters both answer with a body that the fetcher published: this program only chooses
+ * a profile and a content coding, and lighttpd sends the file. What a query asks for is put
+ * together from the published board, which is mapped. */
+#include "board.h"
+#include "export.h"
+#include "fragment.h"
+#include "json.h"
+#include "query.h"
 #include "snapshot.h"
 #include "store.h"
+#include "timestamp.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { RETRY_AFTER_S = 10 };
 
-struct board {
+struct published {
     const struct config *config;
     struct store store;
-    struct snapshots snapshots; /* what is published, as far as `store` says */
+    struct snapshots snapshots; /* as far as `store` says */
+    struct board board;
+    char board_file[sizeof((struct variant *)NULL)->file]; /* which one is mapped */
 };
 
 static int
@@ -27,149 +38,400 @@ no_data(struct response *response)
 
 /* Reads what is published when another process has committed since. */
 static int
-board_refresh(struct board *board, struct response *response)
+published_refresh(struct published *published, struct response *response)
 {
     struct error why;
-    int status = store_open(&board->store, response);
+    int status = store_open(&published->store, response);
 
-    if (status != 0 || !store_changed(&board->store))
+    if (status != 0 || !store_changed(&published->store))
         return status;
-    if (snapshot_load(&board->snapshots, board->store.db, &why))
+    if (snapshot_load(&published->snapshots, published->store.db, &why))
         return 0;
-    board->store.version = -1;
-    return store_failed(&board->store, response, &why);
+    published->store.version = -1;
+    return store_failed(&published->store, response, &why);
+}
+
+/* Maps the board that is published now. */
+static int
+board_refresh(struct published *published, struct request *request, struct response *response)
+{
+    const char *file = published->snapshots.board.file;
+    struct board board;
+    struct error why;
+
+    if (strcmp(file, published->board_file) == 0 && file[0] != '\0')
+        return 0;
+    const char *path =
+        arena_format(&request->arena, "%s/public/%s", published->config->state_dir, file);
+    if (file[0] == '\0' || access(path, R_OK) != 0)
+        return no_data(response);
+    if (!board_map(&board, path, &why)) {
+        log_event(&published->config->log, LEVEL_ERROR, LOG_HTTP, "no board",
+                  LOG_TEXT("error", why.text));
+        return response_unavailable(response, RETRY_AFTER_S,
+                                    "the published leaderboard cannot be read; try again later");
+    }
+    board_close(&published->board);
+    published->board = board;
+    memcpy(published->board_file, file, sizeof published->board_file);
+    return 0;
 }
 
 /* What makes an answer one to be kept and asked for again. */
 static void
-cacheable(const struct board *board, struct request *request, struct response *response,
+cacheable(const struct published *published, struct request *request, struct response *response,
           const char *etag, int64_t published_at)
 {
     response->etag = etag;
     response->modified = published_at;
     response->cache_control =
-        arena_format(&request->arena, "public, max-age=%ld", board->config->cache_ttl);
+        arena_format(&request->arena, "public, max-age=%ld", published->config->cache_ttl);
     response->type = "application/json";
-}
-
-/* A part of the rows, put together from the rows' own texts. */
-static int
-answer_slice(const struct board *board, struct request *request, struct response *response,
-             enum body body, enum profile profile, long offset, long limit)
-{
-    static const enum sql_id queries[BODY_COUNT][PROFILE_COUNT] = {
-        [BODY_LEADERBOARD] = { SQL_MODEL_RAW_DOCUMENTED, SQL_MODEL_RAW_SPACE },
-        [BODY_FORMATTED] = { SQL_MODEL_DOCUMENTED, SQL_MODEL_SPACE },
-    };
-    struct db *db = board->store.db;
-    struct snapshots snapshots;
-    struct error why;
-
-    if (!db_snapshot_begin(db, &why))
-        return store_failed(&board->store, response, &why);
-    bool good = snapshot_load(&snapshots, db, &why);
-    buf_text(&response->body, profile == PROFILE_SPACE ? "[" : "{\"models\":[");
-    sqlite3_stmt *row = db_query(db, queries[body][profile], DB_INTEGER(offset),
-                                 DB_INTEGER((int64_t)offset + limit));
-    for (bool first = true; good && db_next(db, row, &why); first = false) {
-        if (!first)
-            buf_byte(&response->body, ',');
-        buf_text(&response->body, db_column_text(row, 0));
-    }
-    db_done(row);
-    db_snapshot_end(db);
-    buf_text(&response->body, profile == PROFILE_SPACE ? "]" : "]}");
-    if (!good || why.text[0] != '\0')
-        return store_failed(&board->store, response, &why);
-    const struct variant *whole = &snapshots.variant[body][profile][ENCODING_IDENTITY];
-    cacheable(board, request, response,
-              arena_format(&request->arena, "%s-%ld-%ld", whole->etag, offset, limit),
-              whole->published_at);
-    metrics_count(request->metrics, METRIC_BODY_MADE);
-    return 200;
 }
 
 /* The whole body: a published file in the coding that suits the client best. */
 static int
-answer_whole(const struct board *board, struct request *request, struct response *response,
+answer_whole(const struct published *published, struct request *request, struct response *response,
              enum body body, enum profile profile)
 {
     enum encoding encoding = encoding_choose(request_header(request, "Accept-Encoding"));
-    const struct variant *variant = &board->snapshots.variant[body][profile][encoding];
+    const struct variant *variant = &published->snapshots.variant[body][profile][encoding];
 
     response->file =
-        arena_format(&request->arena, "%s/public/%s", board->config->state_dir, variant->file);
+        arena_format(&request->arena, "%s/public/%s", published->config->state_dir, variant->file);
     if (variant->file[0] == '\0' || access(response->file, R_OK) != 0)
         return no_data(response);
     if (encoding != ENCODING_IDENTITY)
         response_header(response, "Content-Encoding", encoding_name(encoding));
-    cacheable(board, request, response, variant->etag, variant->published_at);
+    cacheable(published, request, response, variant->etag, variant->published_at);
     response->file_length = variant->length;
     metrics_count(request->metrics, METRIC_BODY_KEPT);
     return 200;
 }
 
+/* ---- queries ---- */
+
+/* True when the client has the answer already, in whatever coding it takes: then nothing is to be
+ * put together. */
+static bool
+client_has(struct request *request, struct response *response)
+{
+    enum encoding encoding = encoding_choose(request_header(request, "Accept-Encoding"));
+    const char *known = request_header(request, "If-None-Match");
+    const char *coded =
+        arena_format(&request->arena, "%s-%s", response->etag, encoding_name(encoding));
+    bool plain = etag_matches(known, response->etag);
+
+    if (!plain && !etag_matches(known, coded))
+        return false;
+    response_header(response, "ETag",
+                    arena_format(&request->arena, "\"%s\"", plain ? response->etag : coded));
+    response_date(response, "Last-Modified", response->modified);
+    metrics_count(request->metrics, METRIC_NOT_MODIFIED);
+    return true;
+}
+
+/* Adds a relation to the header: the same query at another offset. */
+static void
+put_link(struct buf *out, const struct request *request, const char *relation, size_t offset)
+{
+    const char *query = strchr(request->target, '?');
+
+    buf_text(out, out->length == 0 ? "<" : ", <");
+    buf_put(out, request->target, (size_t)(query - request->target));
+    buf_byte(out, '?');
+    for (size_t i = 0; i < request->queries; i++) {
+        const struct variable *given = &request->query[i];
+        if (strcmp(given->name, "offset") == 0)
+            continue;
+        buf_percent(out, given->name, strlen(given->name));
+        buf_byte(out, '=');
+        buf_percent(out, given->value, strlen(given->value));
+        buf_byte(out, '&');
+    }
+    buf_format(out, "offset=%zu>; rel=\"%s\"", offset, relation);
+}
+
+static void
+put_links(const struct request *request, struct response *response, const struct query *query,
+          size_t total)
+{
+    size_t limit = (size_t)query_limit(query), offset = (size_t)query_offset(query);
+    size_t first = offset % limit; /* pages begin where this one's do */
+    struct buf link;
+
+    buf_init(&link, 32 * 1024);
+    put_link(&link, request, "first", 0);
+    if (offset > 0)
+        put_link(&link, request, "prev", offset > limit ? offset - limit : 0);
+    if (total > offset && total - offset > limit)
+        put_link(&link, request, "next", offset + limit);
+    put_link(&link, request, "last", total > first ? total - 1 - (total - 1 - first) % limit : 0);
+    response_header(response, "Link", buf_string(&link));
+    buf_free(&link);
+}
+
+static void
+put_rank(struct buf *out, const struct query_rank *rank)
+{
+    if (rank->overall == 0) {
+        buf_text(out, "null");
+        return;
+    }
+    buf_format(out, "{\"result\":%zu,\"overall\":%zu,\"tied\":%zu,\"percentile\":", rank->result,
+               rank->overall, rank->tied);
+    json_put_real(out, round(rank->percentile * 100) / 100);
+    buf_byte(out, '}');
+}
+
+/* Which of the board's texts an answer shows. */
+struct shown {
+    const struct board *board;
+    enum body body;
+    enum profile profile;
+    enum export_format format; /* EXPORT_FORMATS: an answer in JSON */
+    const char *const *fields; /* NULL: all */
+};
+
+/* Appends the i-th entry of a result. */
+static void
+put_entry(struct buf *out, const struct shown *shown, const struct query_rows *rows, size_t i)
+{
+    size_t length;
+    const char *text =
+        board_fragment(shown->board, shown->body, shown->profile, rows->row[i], &length);
+
+    if (shown->fields == NULL)
+        buf_put(out, text, length);
+    else
+        fragment_pick(out, text, length, shown->fields);
+    if ((rows->average == NULL && rows->rank == NULL) || !buf_ok(out))
+        return;
+    out->length--; /* its brace */
+    const char *comma = out->data[out->length - 1] == '{' ? "" : ",";
+    if (rows->average != NULL) {
+        buf_format(out, "%s\"weighted_average\":", comma);
+        json_put_real(out, rows->average[i]);
+        comma = ",";
+    }
+    if (rows->rank != NULL) {
+        buf_format(out, "%s\"rank\":", comma);
+        put_rank(out, &rows->rank[i]);
+    }
+    buf_byte(out, '}');
+}
+
+/* The first of the fields that an entry does not have, or NULL. All entries have the same. */
+static const char *
+field_unknown(const struct shown *shown)
+{
+    size_t length, picked = 1;
+    struct buf text;
+
+    if (shown->fields == NULL || shown->board->rows == 0)
+        return NULL;
+    const char *const *field = shown->fields;
+    const char *entry = board_fragment(shown->board, shown->body, shown->profile, 0, &length);
+    buf_init(&text, length + 1);
+    for (; *field != NULL; field++) {
+        const char *const one[] = { *field, NULL };
+        buf_reset(&text);
+        picked = fragment_pick(&text, entry, length, one);
+        if (picked == 0)
+            break;
+    }
+    buf_free(&text);
+    return *field;
+}
+
+static void
+put_answer(struct buf *out, const struct shown *shown, const struct query *query,
+           const struct query_rows *rows)
+{
+    char published_at[TIMESTAMP_TEXT];
+
+    buf_text(out, shown->profile == PROFILE_SPACE ? "[" : "{\"models\":[");
+    if (query_selects(query)) {
+        for (size_t i = 0; i < rows->count; i++) {
+            if (i != 0)
+                buf_byte(out, ',');
+            put_entry(out, shown, rows, i);
+        }
+    } else if (rows->count != 0) {
+        size_t length;
+        const char *text = board_fragments(shown->board, shown->body, shown->profile, rows->row[0],
+                                           rows->count, &length);
+        buf_put(out, text, length);
+    }
+    buf_byte(out, ']');
+    if (shown->profile == PROFILE_SPACE)
+        return;
+    buf_format(out, ",\"total\":%zu,\"limit\":", rows->total);
+    if (query_limit(query) == 0)
+        buf_text(out, "null");
+    else
+        json_put_integer(out, query_limit(query));
+    buf_format(out, ",\"offset\":%ld,\"as_of\":{\"revision\":", query_offset(query));
+    json_put_text(out, shown->board->revision, strlen(shown->board->revision));
+    json_put_text_member(out, "published_at",
+                         timestamp_format(shown->board->published_at, published_at));
+    buf_text(out, "}}");
+}
+
 static int
-answer_body(struct board *board, struct request *request, struct response *response, enum body body)
+put_file(struct published *published, struct request *request, struct response *response,
+         const struct shown *shown, const struct query_rows *rows)
+{
+    const char *revision = shown->board->revision;
+    struct error why;
+
+    if (!export_rows(&response->body, shown->format, shown->board, rows, shown->fields, &why)) {
+        log_event(&published->config->log, LEVEL_ERROR, LOG_HTTP, "no file",
+                  LOG_TEXT("error", why.text));
+        return response_detail(response, 500, "%s", why.text);
+    }
+    response->type = export_type(shown->format);
+    response_header(response, "Content-Disposition",
+                    arena_format(&request->arena, "attachment; filename=\"leaderboard%s%.8s.%s\"",
+                                 revision[0] == '\0' ? "" : "-", revision,
+                                 export_suffix(shown->format)));
+    return 200;
+}
+
+/* Answers what the parameters ask of the board. */
+static int
+answer_query(struct published *published, struct request *request, struct response *response,
+             struct shown *shown)
+{
+    bool file = shown->format != EXPORT_FORMATS;
+    const char *const others[] = { file ? NULL : "profile", NULL };
+    const struct query *query;
+    struct query_rows rows;
+    int status = board_refresh(published, request, response);
+
+    shown->board = &published->board;
+    if (status != 0 || (status = query_read(&query, shown->board, request, response, others)) != 0)
+        return status;
+    if (file && request_query(request, "rank") != NULL)
+        return response_detail(response, 400, "rank: a file holds the dataset's columns alone");
+    shown->fields = query_fields(query);
+    const char *unknown = field_unknown(shown);
+    if (unknown != NULL)
+        return response_detail(response, 400, "fields: an entry has no \"%s\"", unknown);
+    cacheable(published, request, response,
+              arena_format(&request->arena, "%s-%s-%s-%s", published->snapshots.board.etag,
+                           file ? export_suffix(shown->format) : body_name(shown->body),
+                           profile_name(shown->profile), query_tag(query)),
+              published->snapshots.board.published_at);
+    if (client_has(request, response))
+        return 304;
+    query_run(query, shown->board, &request->arena, &rows);
+    metrics_count(request->metrics, METRIC_BODY_MADE);
+    response_header(response, "X-Total-Count", arena_format(&request->arena, "%zu", rows.total));
+    if (query_limit(query) != 0)
+        put_links(request, response, query, rows.total);
+    if (file)
+        return put_file(published, request, response, shown, &rows);
+    put_answer(&response->body, shown, query, &rows);
+    return 200;
+}
+
+static int
+answer(struct published *published, struct request *request, struct response *response,
+       enum body body)
 {
     const char *name = request_query(request, "profile");
-    enum profile profile = board->config->profile;
-    long offset = 0, limit = INT_MAX;
+    struct shown shown = { .body = body,
+                           .profile = published->config->profile,
+                           .format = EXPORT_FORMATS };
+    bool whole = true;
     int status;
 
-    if (name != NULL && !profile_parse(name, &profile))
+    if (name != NULL && !profile_parse(name, &shown.profile))
         return response_detail(response, 400, "profile: expected documented or space");
-    if ((status = request_integer(request, response, "offset", 0, INT_MAX, &offset)) != 0 ||
-        (status = request_integer(request, response, "limit", 1, INT_MAX, &limit)) != 0 ||
-        (status = board_refresh(board, response)) != 0)
+    if ((status = published_refresh(published, response)) != 0)
         return status;
-    if (board->snapshots.variant[body][profile][ENCODING_IDENTITY].file[0] == '\0')
-        return no_data(response);
-    if (offset != 0 || limit != INT_MAX)
-        return answer_slice(board, request, response, body, profile, offset, limit);
-    return answer_whole(board, request, response, body, profile);
+    for (size_t i = 0; i < request->queries; i++)
+        whole = whole && strcmp(request->query[i].name, "profile") == 0;
+    return whole ? answer_whole(published, request, response, body, shown.profile)
+                 : answer_query(published, request, response, &shown);
+}
+
+static int
+answer_file(struct published *published, struct request *request, struct response *response,
+            enum export_format format)
+{
+    struct shown shown = { .body = BODY_LEADERBOARD,
+                           .profile = PROFILE_DOCUMENTED,
+                           .format = format };
+    int status = published_refresh(published, response);
+
+    return status != 0 ? status : answer_query(published, request, response, &shown);
 }
 
 static int
 get_leaderboard(void *context, struct request *request, struct response *response)
 {
-    return answer_body(context, request, response, BODY_LEADERBOARD);
+    return answer(context, request, response, BODY_LEADERBOARD);
 }
 
 static int
 get_formatted(void *context, struct request *request, struct response *response)
 {
-    return answer_body(context, request, response, BODY_FORMATTED);
+    return answer(context, request, response, BODY_FORMATTED);
+}
+
+static int
+get_csv(void *context, struct request *request, struct response *response)
+{
+    return answer_file(context, request, response, EXPORT_CSV);
+}
+
+static int
+get_jsonl(void *context, struct request *request, struct response *response)
+{
+    return answer_file(context, request, response, EXPORT_JSONL);
+}
+
+static int
+get_parquet(void *context, struct request *request, struct response *response)
+{
+    return answer_file(context, request, response, EXPORT_PARQUET);
 }
 
 static const struct route routes[] = {
     { METHOD_GET, "/api/leaderboard", get_leaderboard, 0 },
     { METHOD_GET, "/api/leaderboard/formatted", get_formatted, 0 },
+    { METHOD_GET, "/api/leaderboard.csv", get_csv, 0 },
+    { METHOD_GET, "/api/leaderboard.jsonl", get_jsonl, 0 },
+    { METHOD_GET, "/api/leaderboard.parquet", get_parquet, 0 },
 };
 
 int
 main(int argc, char **argv)
 {
-    struct board board = { 0 };
+    struct published published = { 0 };
     struct config config;
     int code;
 
     if (!app_start(&config, "leaderboard",
-                   "answers GET /api/leaderboard and /api/leaderboard/formatted", 0, argc, argv,
-                   &code))
+                   "answers GET /api/leaderboard, /api/leaderboard/formatted and "
+                   "/api/leaderboard.csv, .jsonl and .parquet",
+                   0, argc, argv, &code))
         return code;
-    board.config = &config;
-    store_init(&board.store, &config, DB_READER);
+    published.config = &config;
+    store_init(&published.store, &config, DB_READER);
     struct app app = { .name = "leaderboard",
                        .routes = routes,
                        .routes_count = sizeof routes / sizeof routes[0],
-                       .context = &board,
+                       .context = &published,
                        .config = &config,
                        .cors = true,
                        .api = true,
                        .limited = true };
     code = app_run(&app);
-    store_close(&board.store);
+    board_close(&published.board);
+    store_close(&published.store);
     config_free(&config);
     return code;
 }

@@ -1,6 +1,7 @@
 #include "pull_private.h"
 
 #include "digest.h"
+#include "providers.h"
 #include "snapshot.h"
 
 #include <stddef.h>
@@ -9,7 +10,7 @@
 #include <time.h>
 
 /* Goes into the fingerprint: entries made by an older renderer are made anew. */
-static const char renderer[] = "1";
+static const char renderer[] = "2";
 
 static const struct {
     const char *name;
@@ -67,31 +68,6 @@ known_load(const struct pull *pull, enum dataset dataset, struct known *known, s
         snprintf(known->fingerprint, sizeof known->fingerprint, "%s", db_column_text(row, 2));
         db_done(row);
         return true;
-    }
-    if (failure.text[0] != '\0')
-        *why = failure;
-    return failure.text[0] == '\0';
-}
-
-/* The names of official providers in the database, in an arena. */
-static bool
-providers_load(struct db *db, struct providers *providers, struct arena *arena, struct error *why)
-{
-    sqlite3_stmt *row = db_query(db, SQL_PROVIDER_LIST, DB_NULL);
-    struct error failure;
-    size_t capacity = 0;
-
-    *providers = (struct providers){ 0 };
-    while (db_next(db, row, &failure)) {
-        if (providers->count == capacity) {
-            capacity = capacity == 0 ? 64 : capacity * 2;
-            const char **names = arena_zero(arena, capacity, sizeof *names);
-            if (providers->count != 0)
-                memcpy(names, providers->names, providers->count * sizeof *names);
-            providers->names = names;
-        }
-        const char *name = db_column_text(row, 0);
-        providers->names[providers->count++] = arena_copy(arena, name, strlen(name));
     }
     if (failure.text[0] != '\0')
         *why = failure;

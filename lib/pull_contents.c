@@ -1,5 +1,6 @@
 #include "pull_private.h"
 
+#include "board.h"
 #include "history.h"
 #include "json.h"
 #include "snapshot.h"
@@ -9,6 +10,7 @@
 #include <time.h>
 
 enum { BODY_BYTES_MAX = 1 << 30 };
+static const size_t board_bytes_max = (size_t)1 << 32;
 
 /* ---- official providers ---- */
 
@@ -106,53 +108,14 @@ columns_kept(const struct pull *pull, const struct view *view, struct error *why
     return true;
 }
 
-/* A body of all rows, from the rendered rows of one profile. */
-struct rendered {
-    struct buf text; /* all rows, one after the other with ',' between */
-    size_t *ends;    /* where each row ends */
-};
-
-typedef void render_row(struct buf *out, const struct view *view, size_t row, enum profile profile,
-                        const struct providers *providers);
-
-static void
-render_raw(struct buf *out, const struct view *view, size_t row, enum profile profile,
-           const struct providers *providers)
-{
-    (void)providers;
-    view_put_raw(out, view, row, profile);
-}
-
-/* In profile space a body is a bare array, else {"models": […]}. */
-static const char *
-body_head(enum profile profile)
-{
-    return profile == PROFILE_SPACE ? "[" : "{\"models\":[";
-}
-
-static void
-render(struct rendered *rendered, const struct view *view, size_t rows, enum profile profile,
-       const struct providers *providers, render_row *row_function)
-{
-    buf_init(&rendered->text, BODY_BYTES_MAX);
-    rendered->ends = mem_zero(rows, sizeof *rendered->ends);
-    buf_text(&rendered->text, body_head(profile));
-    for (size_t row = 0; row < rows; row++) {
-        if (row != 0)
-            buf_byte(&rendered->text, ',');
-        row_function(&rendered->text, view, row, profile, providers);
-        rendered->ends[row] = rendered->text.length;
-    }
-    buf_text(&rendered->text, profile == PROFILE_SPACE ? "]" : "]}");
-}
-
-/* One row's text within a rendered body. */
+/* One row's text within a board. */
 static struct db_value
-rendered_row(const struct rendered *rendered, enum profile profile, size_t row)
+rendered_row(const struct board *board, enum body body, enum profile profile, size_t row)
 {
-    size_t start = row == 0 ? strlen(body_head(profile)) : rendered->ends[row - 1] + 1;
+    size_t length;
+    const char *text = board_fragment(board, body, profile, row, &length);
 
-    return DB_BYTES(rendered->text.data + start, rendered->ends[row] - start);
+    return DB_BYTES(text, length);
 }
 
 static struct db_value
@@ -169,16 +132,12 @@ cell_number(const struct cell *cell)
                                         : DB_NULL;
 }
 
-typedef struct rendered bodies[BODY_COUNT][PROFILE_COUNT];
-
 static bool
-insert_row(const struct pull *pull, const struct view *view, bodies all, size_t row, const char *id,
-           struct error *why)
+insert_row(const struct pull *pull, const struct view *view, const struct board *board, size_t row,
+           const char *id, struct error *why)
 {
-    const struct db_value raw =
-        rendered_row(&all[BODY_LEADERBOARD][PROFILE_DOCUMENTED], PROFILE_DOCUMENTED, row);
-    struct db_value raw_space =
-        rendered_row(&all[BODY_LEADERBOARD][PROFILE_SPACE], PROFILE_SPACE, row);
+    const struct db_value raw = rendered_row(board, BODY_LEADERBOARD, PROFILE_DOCUMENTED, row);
+    struct db_value raw_space = rendered_row(board, BODY_LEADERBOARD, PROFILE_SPACE, row);
 
     if (raw.length == raw_space.length && memcmp(raw.bytes, raw_space.bytes, raw.length) == 0)
         raw_space = DB_NULL;
@@ -191,8 +150,8 @@ insert_row(const struct pull *pull, const struct view *view, bodies all, size_t 
                 cell_text(view_cell(view, "hub_license", row)),
                 cell_number(view_cell(view, "average_score", row)),
                 cell_number(view_cell(view, "params_billions", row)), raw, raw_space,
-                rendered_row(&all[BODY_FORMATTED][PROFILE_DOCUMENTED], PROFILE_DOCUMENTED, row),
-                rendered_row(&all[BODY_FORMATTED][PROFILE_SPACE], PROFILE_SPACE, row)))
+                rendered_row(board, BODY_FORMATTED, PROFILE_DOCUMENTED, row),
+                rendered_row(board, BODY_FORMATTED, PROFILE_SPACE, row)))
         return false;
     for (size_t i = 0; i < pull->leaderboard->benchmarks; i++) {
         if (!db_run(pull->db, SQL_SCORE_INSERT, why, DB_INTEGER(row),
@@ -204,17 +163,17 @@ insert_row(const struct pull *pull, const struct view *view, bodies all, size_t 
 }
 
 static bool
-insert_rows(const struct pull *pull, const struct view *view, bodies all, size_t rows,
+insert_rows(const struct pull *pull, const struct view *view, const struct board *board,
             struct error *why)
 {
     struct buf id;
     bool good = db_run(pull->db, SQL_MODEL_CLEAR, why, DB_NULL);
 
     buf_init(&id, 1 << 20);
-    for (size_t row = 0; good && row < rows; row++) {
+    for (size_t row = 0; good && row < board->rows; row++) {
         buf_reset(&id);
         view_put_id(&id, view, row, PROFILE_DOCUMENTED);
-        good = insert_row(pull, view, all, row, buf_string(&id), why);
+        good = insert_row(pull, view, board, row, buf_string(&id), why);
     }
     buf_free(&id);
     return good;
@@ -222,71 +181,95 @@ insert_rows(const struct pull *pull, const struct view *view, bodies all, size_t
 
 /* Keeps what this pull saw, as the difference from what the one before saw. */
 static bool
-record_history(const struct pull *pull, const struct view *view, bodies all, size_t rows,
-               const char *sha, struct error *why)
+record_history(const struct pull *pull, const struct view *view, const struct board *board,
+               struct error *why)
 {
-    struct history_row *history = mem_zero(rows, sizeof *history);
+    struct history_row *history = mem_zero(board->rows, sizeof *history);
     struct arena arena;
     struct buf id;
 
     arena_init(&arena, 0);
     buf_init(&id, 1 << 20);
-    for (size_t row = 0; row < rows; row++) {
-        const struct db_value raw =
-            rendered_row(&all[BODY_LEADERBOARD][PROFILE_DOCUMENTED], PROFILE_DOCUMENTED, row);
+    for (size_t row = 0; row < board->rows; row++) {
+        const struct db_value raw = rendered_row(board, BODY_LEADERBOARD, PROFILE_DOCUMENTED, row);
         buf_reset(&id);
         view_put_id(&id, view, row, PROFILE_DOCUMENTED);
         history[row] = (struct history_row){ arena_copy(&arena, buf_string(&id), id.length),
                                              id.length, raw.bytes, raw.length };
     }
-    enum history_result result =
-        history_record(pull->db, history, rows, sha, time(NULL), pull->config->history, why);
+    enum history_result result = history_record(pull->db, history, board->rows, board->revision,
+                                                board->published_at, pull->config->history, why);
     buf_free(&id);
     arena_free(&arena);
     free(history);
     return result != HISTORY_FAILED;
 }
 
-/* Renders, publishes and replaces. */
+/* In profile space a body is a bare array, else {"models": […]}. */
 static bool
-contents_replace(const struct pull *pull, const struct view *view, size_t rows, const char *sha,
-                 const struct providers *providers, const char *fingerprint, struct error *why)
+write_body(const struct pull *pull, const struct board *board, enum body body, enum profile profile,
+           struct snapshots *snapshots, struct error *why)
 {
-    bodies all;
+    struct buf text;
+    size_t length;
+    const char *rows = board_fragments(board, body, profile, 0, board->rows, &length);
+
+    buf_init(&text, BODY_BYTES_MAX);
+    buf_text(&text, profile == PROFILE_SPACE ? "[" : "{\"models\":[");
+    buf_put(&text, rows, length);
+    buf_text(&text, profile == PROFILE_SPACE ? "]" : "]}");
+    bool good = buf_ok(&text);
+    if (!good)
+        error_set(why, "the rows make a body of more than %d bytes", BODY_BYTES_MAX);
+    good = good && snapshot_write(snapshots, pull->config->state_dir, body, profile, &text, why);
+    buf_free(&text);
+    return good;
+}
+
+/* Publishes the board and the bodies that it holds, and replaces the rows. */
+static bool
+board_publish(const struct pull *pull, const struct view *view, const struct board *board,
+              const struct buf *block, const char *fingerprint, struct error *why)
+{
     struct snapshots snapshots = { 0 }, before;
+    const char *state_dir = pull->config->state_dir;
     bool good = snapshot_load(&before, pull->db, why);
 
-    for (int body = 0; body < BODY_COUNT; body++) {
-        for (int profile = 0; profile < PROFILE_COUNT; profile++) {
-            struct rendered *rendered = &all[body][profile];
-            render(rendered, view, rows, (enum profile)profile, providers,
-                   body == BODY_FORMATTED ? view_put_entry : render_raw);
-            if (!buf_ok(&rendered->text)) {
-                error_set(why, "the rows make a body of more than %d bytes", BODY_BYTES_MAX);
-                good = false;
-            }
-            good = good && snapshot_write(&snapshots, pull->config->state_dir, (enum body)body,
-                                          (enum profile)profile, &rendered->text, why);
-        }
-    }
-    good = good && db_begin(pull->db, why) == DB_OK;
+    for (int body = 0; body < BODY_COUNT; body++)
+        for (int profile = 0; profile < PROFILE_COUNT; profile++)
+            good = good &&
+                   write_body(pull, board, (enum body)body, (enum profile)profile, &snapshots, why);
+    good = good && snapshot_write_board(&snapshots, state_dir, block, why) &&
+           db_begin(pull->db, why) == DB_OK;
+    if (!good)
+        return false;
+    good = insert_rows(pull, view, board, why) && record_history(pull, view, board, why) &&
+           snapshot_record(&snapshots, pull->db, state_dir, why);
+    if (!pull_finish(pull, DATASET_CONTENTS, board->revision, fingerprint, board->rows, good, why))
+        return false;
+    size_t deleted = snapshot_collect(&snapshots, &before, state_dir);
+    log_event(&pull->config->log, LEVEL_DEBUG, LOG_SYNC, "published",
+              LOG_INTEGER("old_files_deleted", deleted));
+    return true;
+}
+
+static bool
+contents_replace(const struct pull *pull, const struct view *view, const struct table *table,
+                 const char *sha, const struct providers *providers, const char *fingerprint,
+                 struct error *why)
+{
+    struct board board;
+    struct buf block;
+
+    buf_init(&block, board_bytes_max);
+    bool good =
+        board_build(&block, pull->leaderboard, view, table, providers, sha, time(NULL), why) &&
+        board_open(&board, block.data, block.length, why);
     if (good) {
-        good = insert_rows(pull, view, all, rows, why) &&
-               record_history(pull, view, all, rows, sha, why) &&
-               snapshot_record(&snapshots, pull->db, pull->config->state_dir, why);
-        good = pull_finish(pull, DATASET_CONTENTS, sha, fingerprint, rows, good, why);
+        good = board_publish(pull, view, &board, &block, fingerprint, why);
+        board_close(&board);
     }
-    for (int body = 0; body < BODY_COUNT; body++) {
-        for (int profile = 0; profile < PROFILE_COUNT; profile++) {
-            buf_free(&all[body][profile].text);
-            free(all[body][profile].ends);
-        }
-    }
-    if (good) {
-        size_t deleted = snapshot_collect(&snapshots, &before, pull->config->state_dir);
-        log_event(&pull->config->log, LEVEL_DEBUG, LOG_SYNC, "published",
-                  LOG_INTEGER("old_files_deleted", deleted));
-    }
+    buf_free(&block);
     return good;
 }
 
@@ -302,7 +285,7 @@ pull_contents(const struct pull *pull, const char *sha, const struct providers *
     if (view == NULL)
         error_prefix(why, "dataset %s", pull->config->contents_repo);
     bool good = view != NULL && columns_kept(pull, view, why) &&
-                contents_replace(pull, view, table.rows, sha, providers, fingerprint, why);
+                contents_replace(pull, view, &table, sha, providers, fingerprint, why);
     view_free(view);
     table_free(&table);
     return good;

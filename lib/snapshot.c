@@ -15,6 +15,7 @@
 enum { KEEP_S = 3600, ETAG_HEX = 32, ENCODED_MAX = 1 << 30 };
 
 static const char *const body_names[BODY_COUNT] = { "leaderboard", "formatted" };
+static const char board_name[] = "board"; /* of no profile, in no coding */
 
 const char *
 body_name(enum body body)
@@ -33,16 +34,15 @@ public_path(char path[PATH_MAX], const char *state_dir, const char *file)
 }
 
 static bool
-variant_write(struct variant *variant, const char *state_dir, const char *stem,
-              enum encoding encoding, const struct buf *content, struct error *why)
+variant_write(struct variant *variant, const char *state_dir, const char *stem, const char *suffix,
+              const struct buf *content, struct error *why)
 {
     char hex[SHA256_HEX], path[PATH_MAX];
     struct stat status;
 
     digest_sha256(buf_string(content), content->length, hex);
     snprintf(variant->etag, sizeof variant->etag, "%.*s", ETAG_HEX, hex);
-    snprintf(variant->file, sizeof variant->file, "%s.%s.json%s", stem, variant->etag,
-             encoding_suffix(encoding));
+    snprintf(variant->file, sizeof variant->file, "%s.%s.%s", stem, variant->etag, suffix);
     variant->length = content->length;
     variant->published_at = time(NULL);
     if (!public_path(path, state_dir, variant->file)) {
@@ -59,7 +59,7 @@ bool
 snapshot_write(struct snapshots *snapshots, const char *state_dir, enum body body,
                enum profile profile, const struct buf *content, struct error *why)
 {
-    char stem[64], folder[PATH_MAX];
+    char stem[64], suffix[16], folder[PATH_MAX];
     bool good = public_path(folder, state_dir, NULL) && folder_make(folder, why);
 
     snprintf(stem, sizeof stem, "%s.%s", body_names[body], profile_name(profile));
@@ -67,18 +67,39 @@ snapshot_write(struct snapshots *snapshots, const char *state_dir, enum body bod
         enum encoding encoding = (enum encoding)i;
         struct variant *variant = &snapshots->variant[body][profile][i];
         struct buf encoded;
+        snprintf(suffix, sizeof suffix, "json%s", encoding_suffix(encoding));
         if (encoding == ENCODING_IDENTITY) {
-            good = variant_write(variant, state_dir, stem, encoding, content, why);
+            good = variant_write(variant, state_dir, stem, suffix, content, why);
             continue;
         }
         buf_init(&encoded, ENCODED_MAX);
-        good = encoding_encode(encoding, EFFORT_SMALL, buf_string(content), content->length, &encoded);
+        good =
+            encoding_encode(encoding, EFFORT_SMALL, buf_string(content), content->length, &encoded);
         if (!good)
             error_set(why, "out of memory while encoding %s as %s", stem, encoding_name(encoding));
-        good = good && variant_write(variant, state_dir, stem, encoding, &encoded, why);
+        good = good && variant_write(variant, state_dir, stem, suffix, &encoded, why);
         buf_free(&encoded);
     }
     return good;
+}
+
+bool
+snapshot_write_board(struct snapshots *snapshots, const char *state_dir, const struct buf *content,
+                     struct error *why)
+{
+    char folder[PATH_MAX];
+
+    return public_path(folder, state_dir, NULL) && folder_make(folder, why) &&
+           variant_write(&snapshots->board, state_dir, board_name, "bin", content, why);
+}
+
+static bool
+variant_record(const struct variant *variant, struct db *db, const char *name, const char *profile,
+               enum encoding encoding, struct error *why)
+{
+    return db_run(db, SQL_SNAPSHOT_PUT, why, DB_TEXT(name), DB_TEXT(profile),
+                  DB_TEXT(encoding_name(encoding)), DB_TEXT(variant->file), DB_TEXT(variant->etag),
+                  DB_INTEGER(variant->length), DB_INTEGER(variant->published_at));
 }
 
 bool
@@ -89,20 +110,33 @@ snapshot_record(const struct snapshots *snapshots, struct db *db, const char *st
 
     if (!public_path(folder, state_dir, NULL) || !folder_sync(folder, why))
         return false;
-    for (int body = 0; body < BODY_COUNT; body++) {
-        for (int profile = 0; profile < PROFILE_COUNT; profile++) {
-            for (int encoding = 0; encoding < ENCODING_COUNT; encoding++) {
-                const struct variant *variant = &snapshots->variant[body][profile][encoding];
-                if (!db_run(db, SQL_SNAPSHOT_PUT, why, DB_TEXT(body_names[body]),
-                            DB_TEXT(profile_name((enum profile)profile)),
-                            DB_TEXT(encoding_name((enum encoding)encoding)), DB_TEXT(variant->file),
-                            DB_TEXT(variant->etag), DB_INTEGER(variant->length),
-                            DB_INTEGER(variant->published_at)))
+    for (int body = 0; body < BODY_COUNT; body++)
+        for (int profile = 0; profile < PROFILE_COUNT; profile++)
+            for (int encoding = 0; encoding < ENCODING_COUNT; encoding++)
+                if (!variant_record(&snapshots->variant[body][profile][encoding], db,
+                                    body_names[body], profile_name((enum profile)profile),
+                                    (enum encoding)encoding, why))
                     return false;
-            }
-        }
-    }
-    return true;
+    return variant_record(&snapshots->board, db, board_name, "", ENCODING_IDENTITY, why);
+}
+
+/* Which variant the rows of the database call so; NULL when none. */
+static struct variant *
+variant_find(struct snapshots *snapshots, const char *name, const char *profile_text,
+             const char *encoding_text)
+{
+    enum encoding encoding = encoding_parse(encoding_text);
+    enum profile profile;
+    int body = 0;
+
+    if (strcmp(name, board_name) == 0)
+        return &snapshots->board;
+    while (body < BODY_COUNT && strcmp(body_names[body], name) != 0)
+        body++;
+    return body == BODY_COUNT || encoding == ENCODING_COUNT ||
+                   !profile_parse(profile_text, &profile)
+               ? NULL
+               : &snapshots->variant[body][profile][encoding];
 }
 
 bool
@@ -113,15 +147,10 @@ snapshot_load(struct snapshots *snapshots, struct db *db, struct error *why)
 
     *snapshots = (struct snapshots){ 0 };
     while (db_next(db, row, &failure)) {
-        enum profile profile;
-        enum encoding encoding = encoding_parse(db_column_text(row, 2));
-        int body = 0;
-        while (body < BODY_COUNT && strcmp(body_names[body], db_column_text(row, 0)) != 0)
-            body++;
-        if (body == BODY_COUNT || encoding == ENCODING_COUNT ||
-            !profile_parse(db_column_text(row, 1), &profile))
+        struct variant *variant = variant_find(snapshots, db_column_text(row, 0),
+                                               db_column_text(row, 1), db_column_text(row, 2));
+        if (variant == NULL)
             continue;
-        struct variant *variant = &snapshots->variant[body][profile][encoding];
         snprintf(variant->file, sizeof variant->file, "%s", db_column_text(row, 3));
         snprintf(variant->etag, sizeof variant->etag, "%s", db_column_text(row, 4));
         variant->length = (uint64_t)sqlite3_column_int64(row, 5);
@@ -132,15 +161,18 @@ snapshot_load(struct snapshots *snapshots, struct db *db, struct error *why)
     return failure.text[0] == '\0';
 }
 
+enum { ENCODED = BODY_COUNT * PROFILE_COUNT * ENCODING_COUNT, VARIANTS = ENCODED + 1 };
+
 /* The i-th of all variants. */
 static const struct variant *
 variant_at(const struct snapshots *snapshots, size_t index)
 {
-    return &snapshots->variant[index / (PROFILE_COUNT * ENCODING_COUNT)]
-                              [index / ENCODING_COUNT % PROFILE_COUNT][index % ENCODING_COUNT];
+    return index == ENCODED
+               ? &snapshots->board
+               : &snapshots
+                      ->variant[index / (PROFILE_COUNT * ENCODING_COUNT)]
+                               [index / ENCODING_COUNT % PROFILE_COUNT][index % ENCODING_COUNT];
 }
-
-enum { VARIANTS = BODY_COUNT * PROFILE_COUNT * ENCODING_COUNT };
 
 bool
 snapshot_complete(const struct snapshots *snapshots, const char *state_dir)

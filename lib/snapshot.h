@@ -1,4 +1,4 @@
-/* snapshot: the published bodies.
+/* snapshot: the published bodies, and the board that queries are answered from.
  *
  * The fetcher renders a body once and writes it in every content coding into STATE_DIR/public,
  * under names that hold the content's hash; the rows that name the files are committed in the same
@@ -32,11 +32,17 @@ struct variant {
 
 struct snapshots {
     struct variant variant[BODY_COUNT][PROFILE_COUNT][ENCODING_COUNT];
+    struct variant board; /* as it is */
 };
 
 /* Encodes a body and writes its files. The transaction comes later: snapshot_record(). */
 bool snapshot_write(struct snapshots *snapshots, const char *state_dir, enum body body,
                     enum profile profile, const struct buf *content, struct error *why)
+    __attribute__((warn_unused_result));
+
+/* Writes the board's file. */
+bool snapshot_write_board(struct snapshots *snapshots, const char *state_dir,
+                          const struct buf *content, struct error *why)
     __attribute__((warn_unused_result));
 
 /* Records all variants, inside the caller's transaction. The files' folder is synced first. */

@@ -12,7 +12,7 @@ Environment:
   DESTDIR   put before every path; then files are laid out and nothing else is done
 
 install puts
-  programs, and what lighttpd answers by itself
+  programs, the page, and what lighttpd answers by itself
                       PREFIX/lib/leaderboard
   leaderboards, lighttpd.conf, a crontab for machines without systemd
                       PREFIX/share/leaderboard
@@ -106,8 +106,8 @@ do_install() {
     for program in "$programs"/*.fcgi; do
         [ "${program##*/}" = hub.fcgi ] || put 0755 "$program" "$lib/${program##*/}"
     done
-    for page in "$programs"/www/errors/*.html; do
-        put 0644 "$page" "$lib/www/errors/${page##*/}"
+    for page in "$programs"/www/*.* "$programs"/www/docs/*.* "$programs"/www/errors/*.html; do
+        put 0644 "$page" "$lib/www/${page#"$programs"/www/}"
     done
     put 0644 "$here/lighttpd.conf" "$share/lighttpd.conf"
     put 0644 "$here/cron/crontab" "$share/crontab"
@@ -161,7 +161,7 @@ do_uninstall() {
         rm -f "$DESTDIR$path"
     done <"$DESTDIR$manifest"
     rm -f "$DESTDIR$manifest"
-    for folder in "$lib/www/errors" "$lib/www" "$lib" "$share/leaderboards" "$share"; do
+    for folder in "$lib/www/docs" "$lib/www/errors" "$lib/www" "$lib" "$share/leaderboards" "$share"; do
         rmdir "$DESTDIR$folder" 2>/dev/null || true
     done
     [ $running = no ] || systemctl daemon-reload

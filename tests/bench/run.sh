@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints what the leaderboard costs, as ratios against something run in the same minute.
 #
-#   tests/bench/run.sh        SECONDS_EACH=3 ROUNDS=3 ROWS=4576
+#   tests/bench/run.sh        SECONDS_EACH=3 ROUNDS=3 ROWS=4576 MANY=100000
 #
 # Everything runs on 127.0.0.1 with generated data, and ends by itself.
 set -euo pipefail
@@ -11,7 +11,7 @@ each=${SECONDS_EACH:-3} rounds=${ROUNDS:-3} rows=${ROWS:-4576}
 
 new_state
 trap stop_all EXIT
-export PLAIN_PORT
+export PLAIN_PORT RATE_LIMIT_REQUESTS=0
 PLAIN_PORT=$(free_port)
 # A second port of the same lighttpd that serves the published files as plain static files.
 cat >"$STATE_DIR/conf.d/plain.conf" <<END
@@ -76,4 +76,9 @@ awk -v bytes="$bytes" -v s="$(median <"$STATE_DIR/static")" -v p="$(median <"$ST
 echo "== resident memory after that, kB"
 for pid in $(pgrep -P "$SERVER") "$SERVER"; do
     printf '%-24s %s\n' "$(cat "/proc/$pid/comm")" "$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")"
+done
+
+# Queries, over as many rows and over very many.
+for count in "$rows" ${MANY:-100000}; do
+    ROWS=$count "$(dirname "$0")/queries.sh"
 done
