@@ -641,6 +641,8 @@ ending_init(struct ending *ending)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    /* A connection may be gone before it is taken, as lighttpd's probes are: only poll() waits. */
+    fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
     *ending =
         (struct ending){ .signals = signalfd(-1, &signals, SFD_CLOEXEC), .parent = getppid() };
     if (getsockname(0, (struct sockaddr *)(void *)&address, &size) == 0 &&
@@ -719,7 +721,12 @@ app_run(const struct app *app)
     ending_init(&ending);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
     shared_open(&shared, app);
-    while (app_wait(&ending) && FCGX_Accept_r(&fcgi) == 0) {
+    while (app_wait(&ending)) {
+        int result = FCGX_Accept_r(&fcgi);
+        if (result == -EAGAIN)
+            continue;
+        if (result != 0)
+            break;
         app_serve(app, &shared, &fcgi);
         FCGX_Finish_r(&fcgi);
     }

@@ -28,10 +28,9 @@ ajv.addVocabulary(Object.keys(doc)); // the document is no schema itself, but ho
 ajv.addSchema(doc, "doc", undefined, false);
 
 const pointer = (...keys) => "doc#/" + keys.map((key) => encodeURIComponent(key.replaceAll("~", "~0").replaceAll("/", "~1"))).join("/");
-const named = (reference) => reference.slice(2).split("/").map(decodeURIComponent);
 const follow = (keys) => {
-  const node = keys.reduce((value, key) => value?.[key.replaceAll("~1", "/").replaceAll("~0", "~")] ?? value?.[key], doc);
-  return node?.$ref ? follow(named(node.$ref)) : { node, keys };
+  const node = keys.reduce((value, key) => value[key], doc);
+  return node?.$ref ? follow(node.$ref.slice(2).split("/")) : { node, keys };
 };
 
 let checked = 0, wrong = 0;
@@ -84,11 +83,11 @@ function checkAnswer(where, { keys, details }, status, headers, body) {
   if (type === "text/event-stream") for (const event of events(text)) validate(where, [...media, "schema", "contentSchema"], event);
 }
 
-// Runs curl with these arguments, by the shell or without one, and checks what comes back.
-function ask(where, operation, wanted, run, parameters) {
+// Checks what comes back from curl, which `run` runs with the options that it is given.
+function ask(where, operation, wanted, run) {
   const folder = mkdtempSync(join(tmpdir(), "openapi."));
   const out = ["-s", "--max-time", operation.details.operationId === "streamEvents" ? "2" : "20", "-D", join(folder, "headers"), "-o", join(folder, "body")];
-  run(out, parameters);
+  run(out);
   try {
     const lines = readFileSync(join(folder, "headers"), "latin1").trim().split("\r\n");
     const status = Number(lines[0].split(" ")[1]);
