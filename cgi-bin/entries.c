@@ -35,7 +35,7 @@ only(const struct request *request, struct response *response, const char *const
 static int
 answer(const struct boards *boards, struct request *request, struct response *response)
 {
-    boards_cacheable(boards, request, response, "application/json");
+    boards_cacheable(boards, request, response, "application/json", NULL);
     metrics_count(request->metrics, METRIC_BODY_MADE);
     return 200;
 }
@@ -248,7 +248,7 @@ get_badge(void *context, struct request *request, struct response *response)
                   badge_fill(&badge, board, column, rank, row, &request->arena);
     badge.title = arena_format(&request->arena, "%s: %s %s", name, badge.label, badge.value);
     badge_put(&response->body, &badge);
-    boards_cacheable(context, request, response, "image/svg+xml");
+    boards_cacheable(context, request, response, "image/svg+xml", NULL);
     if (!ranked && request->config->cache_ttl > UNRANKED_AGE_S)
         response->cache_control =
             arena_format(&request->arena, "public, max-age=%d", UNRANKED_AGE_S);

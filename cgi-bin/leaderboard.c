@@ -4,13 +4,12 @@
  * Without parameters both answer with a body that the fetcher published: this program only chooses
  * a profile and a content coding, and lighttpd sends the file. What a query asks for is put
  * together from the published board, which is mapped. */
-#include "board.h"
+#include "boards.h"
 #include "export.h"
 #include "fragment.h"
 #include "json.h"
 #include "query.h"
 #include "snapshot.h"
-#include "store.h"
 #include "timestamp.h"
 
 #include <limits.h>
@@ -21,12 +20,9 @@
 
 enum { RETRY_AFTER_S = 10 };
 
-struct published {
+struct program {
     const struct config *config;
-    struct store store;
-    struct snapshots snapshots; /* as far as `store` says */
-    struct board board;
-    char board_file[sizeof((struct variant *)NULL)->file]; /* which one is mapped */
+    struct boards *boards;
 };
 
 static int
@@ -36,74 +32,26 @@ no_data(struct response *response)
                                 "there is no data yet: the first sync has not ended");
 }
 
-/* Reads what is published when another process has committed since. */
-static int
-published_refresh(struct published *published, struct response *response)
-{
-    struct error why;
-    int status = store_open(&published->store, response);
-
-    if (status != 0 || !store_changed(&published->store))
-        return status;
-    if (snapshot_load(&published->snapshots, published->store.db, &why))
-        return 0;
-    published->store.version = -1;
-    return store_failed(&published->store, response, &why);
-}
-
-/* Maps the board that is published now. */
-static int
-board_refresh(struct published *published, struct request *request, struct response *response)
-{
-    const char *file = published->snapshots.board.file;
-    struct board board;
-    struct error why;
-
-    if (strcmp(file, published->board_file) == 0 && file[0] != '\0')
-        return 0;
-    const char *path =
-        arena_format(&request->arena, "%s/public/%s", published->config->state_dir, file);
-    if (file[0] == '\0' || access(path, R_OK) != 0)
-        return no_data(response);
-    if (!board_map(&board, path, &why)) {
-        log_event(&published->config->log, LEVEL_ERROR, LOG_HTTP, "no board",
-                  LOG_TEXT("error", why.text));
-        return response_unavailable(response, RETRY_AFTER_S,
-                                    "the published leaderboard cannot be read; try again later");
-    }
-    board_close(&published->board);
-    published->board = board;
-    memcpy(published->board_file, file, sizeof published->board_file);
-    return 0;
-}
-
-/* What makes an answer one to be kept and asked for again. */
-static void
-cacheable(const struct published *published, struct request *request, struct response *response,
-          const char *etag, int64_t published_at)
-{
-    response->etag = etag;
-    response->modified = published_at;
-    response->cache_control =
-        arena_format(&request->arena, "public, max-age=%ld", published->config->cache_ttl);
-    response->type = "application/json";
-}
-
 /* The whole body: a published file in the coding that suits the client best. */
 static int
-answer_whole(const struct published *published, struct request *request, struct response *response,
+answer_whole(const struct program *program, struct request *request, struct response *response,
              enum body body, enum profile profile)
 {
     enum encoding encoding = encoding_choose(request_header(request, "Accept-Encoding"));
-    const struct variant *variant = &published->snapshots.variant[body][profile][encoding];
+    const struct variant *variant =
+        &boards_snapshots(program->boards)->variant[body][profile][encoding];
 
     response->file =
-        arena_format(&request->arena, "%s/public/%s", published->config->state_dir, variant->file);
+        arena_format(&request->arena, "%s/public/%s", program->config->state_dir, variant->file);
     if (variant->file[0] == '\0' || access(response->file, R_OK) != 0)
         return no_data(response);
     if (encoding != ENCODING_IDENTITY)
         response_header(response, "Content-Encoding", encoding_name(encoding));
-    cacheable(published, request, response, variant->etag, variant->published_at);
+    response->etag = variant->etag;
+    response->modified = (time_t)variant->published_at;
+    response->cache_control =
+        arena_format(&request->arena, "public, max-age=%ld", program->config->cache_ttl);
+    response->type = "application/json";
     response->file_length = variant->length;
     metrics_count(request->metrics, METRIC_BODY_KEPT);
     return 200;
@@ -279,14 +227,14 @@ put_answer(struct buf *out, const struct shown *shown, const struct query *query
 }
 
 static int
-put_file(struct published *published, struct request *request, struct response *response,
+put_file(struct program *program, struct request *request, struct response *response,
          const struct shown *shown, const struct query_rows *rows)
 {
     const char *revision = shown->board->revision;
     struct error why;
 
     if (!export_rows(&response->body, shown->format, shown->board, rows, shown->fields, &why)) {
-        log_event(&published->config->log, LEVEL_ERROR, LOG_HTTP, "no file",
+        log_event(&program->config->log, LEVEL_ERROR, LOG_HTTP, "no file",
                   LOG_TEXT("error", why.text));
         return response_detail(response, 500, "%s", why.text);
     }
@@ -300,16 +248,15 @@ put_file(struct published *published, struct request *request, struct response *
 
 /* Answers what the parameters ask of the board. */
 static int
-answer_query(struct published *published, struct request *request, struct response *response,
+answer_query(struct program *program, struct request *request, struct response *response,
              struct shown *shown)
 {
     bool file = shown->format != EXPORT_FORMATS;
-    const char *const others[] = { file ? NULL : "profile", NULL };
+    const char *const others[] = { "at", file ? NULL : "profile", NULL };
     const struct query *query;
     struct query_rows rows;
-    int status = board_refresh(published, request, response);
+    int status = boards_get(program->boards, request, response, &shown->board);
 
-    shown->board = &published->board;
     if (status != 0 || (status = query_read(&query, shown->board, request, response, others)) != 0)
         return status;
     if (file && request_query(request, "rank") != NULL)
@@ -318,11 +265,10 @@ answer_query(struct published *published, struct request *request, struct respon
     const char *unknown = field_unknown(shown);
     if (unknown != NULL)
         return response_detail(response, 400, "fields: an entry has no \"%s\"", unknown);
-    cacheable(published, request, response,
-              arena_format(&request->arena, "%s-%s-%s-%s", published->snapshots.board.etag,
-                           file ? export_suffix(shown->format) : body_name(shown->body),
-                           profile_name(shown->profile), query_tag(query)),
-              published->snapshots.board.published_at);
+    boards_cacheable(program->boards, request, response, "application/json",
+                     arena_format(&request->arena, "%s-%s-%s",
+                                  file ? export_suffix(shown->format) : body_name(shown->body),
+                                  profile_name(shown->profile), query_tag(query)));
     if (client_has(request, response))
         return 304;
     query_run(query, shown->board, &request->arena, &rows);
@@ -331,42 +277,40 @@ answer_query(struct published *published, struct request *request, struct respon
     if (query_limit(query) != 0)
         put_links(request, response, query, rows.total);
     if (file)
-        return put_file(published, request, response, shown, &rows);
+        return put_file(program, request, response, shown, &rows);
     put_answer(&response->body, shown, query, &rows);
     return 200;
 }
 
 static int
-answer(struct published *published, struct request *request, struct response *response,
-       enum body body)
+answer(struct program *program, struct request *request, struct response *response, enum body body)
 {
     const char *name = request_query(request, "profile");
     struct shown shown = { .body = body,
-                           .profile = published->config->profile,
+                           .profile = program->config->profile,
                            .format = EXPORT_FORMATS };
     bool whole = true;
     int status;
 
     if (name != NULL && !profile_parse(name, &shown.profile))
         return response_detail(response, 400, "profile: expected documented or space");
-    if ((status = published_refresh(published, response)) != 0)
+    if ((status = boards_refresh(program->boards, response)) != 0)
         return status;
     for (size_t i = 0; i < request->queries; i++)
         whole = whole && strcmp(request->query[i].name, "profile") == 0;
-    return whole ? answer_whole(published, request, response, body, shown.profile)
-                 : answer_query(published, request, response, &shown);
+    return whole ? answer_whole(program, request, response, body, shown.profile)
+                 : answer_query(program, request, response, &shown);
 }
 
 static int
-answer_file(struct published *published, struct request *request, struct response *response,
+answer_file(struct program *program, struct request *request, struct response *response,
             enum export_format format)
 {
     struct shown shown = { .body = BODY_LEADERBOARD,
                            .profile = PROFILE_DOCUMENTED,
                            .format = format };
-    int status = published_refresh(published, response);
 
-    return status != 0 ? status : answer_query(published, request, response, &shown);
+    return answer_query(program, request, response, &shown);
 }
 
 static int
@@ -410,7 +354,7 @@ static const struct route routes[] = {
 int
 main(int argc, char **argv)
 {
-    struct published published = { 0 };
+    struct program program = { 0 };
     struct config config;
     int code;
 
@@ -419,19 +363,18 @@ main(int argc, char **argv)
                    "/api/leaderboard.csv, .jsonl and .parquet",
                    0, argc, argv, &code))
         return code;
-    published.config = &config;
-    store_init(&published.store, &config, DB_READER);
+    program.config = &config;
+    program.boards = boards_new(&config);
     struct app app = { .name = "leaderboard",
                        .routes = routes,
                        .routes_count = sizeof routes / sizeof routes[0],
-                       .context = &published,
+                       .context = &program,
                        .config = &config,
                        .cors = true,
                        .api = true,
                        .limited = true };
     code = app_run(&app);
-    board_close(&published.board);
-    store_close(&published.store);
+    boards_close(program.boards);
     config_free(&config);
     return code;
 }

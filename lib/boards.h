@@ -15,6 +15,15 @@ struct boards;
 struct boards *boards_new(const struct config *config);
 void boards_close(struct boards *boards);
 
+/* Reads what is published, when another process has committed since. Returns 0, or the status of an
+ * answer (503). */
+int boards_refresh(struct boards *boards, struct response *response)
+    __attribute__((warn_unused_result));
+
+/* What is published: the bodies' files. Valid after boards_refresh() or boards_get(), until the
+ * next of them. */
+const struct snapshots *boards_snapshots(const struct boards *boards);
+
 /* The board that a request is about: the published one, or with `at` (a date, a time or a revision)
  * the one that was published then, which never changes. Returns 0 with *board, which holds until
  * the next call, or the status of an answer that it has written: 400, 404 for a past that is not
@@ -22,11 +31,11 @@ void boards_close(struct boards *boards);
 int boards_get(struct boards *boards, struct request *request, struct response *response,
                const struct board **board) __attribute__((warn_unused_result));
 
-/* What makes an answer from that board one to be kept: an ETag from the board and the request's
- * parameters, Last-Modified, Cache-Control (immutable for a past one) and the type. Call it after
- * boards_get(), for a 200. */
+/* What makes an answer from that board one to be kept: an ETag from the board and `tag` (NULL: the
+ * request's address), Last-Modified, Cache-Control (immutable for a past one that no other can
+ * become) and the type. Call it after boards_get(), for a 200. */
 void boards_cacheable(const struct boards *boards, struct request *request,
-                      struct response *response, const char *type);
+                      struct response *response, const char *type, const char *tag);
 
 /* The database that the boards come from, open after boards_get(). */
 struct db *boards_db(struct boards *boards);

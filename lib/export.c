@@ -60,7 +60,7 @@ wanted(const char *const *fields, const char *name)
 static void
 put_csv_text(struct buf *out, const char *text, size_t length)
 {
-    bool formula = length != 0 && memchr("=+-@\t\r", text[0], 6) != NULL;
+    bool formula = length != 0 && text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
     bool quoted = length == 0 || formula;
 
     for (size_t i = 0; !quoted && i < length; i++)

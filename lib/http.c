@@ -723,7 +723,7 @@ app_run(const struct app *app)
     shared_open(&shared, app);
     while (app_wait(&ending)) {
         int result = FCGX_Accept_r(&fcgi);
-        if (result == -EAGAIN)
+        if (result == -EAGAIN || result == -EINTR || result == -ECONNABORTED)
             continue;
         if (result != 0)
             break;

@@ -97,8 +97,9 @@ transfer_judge(const struct transfer *transfer, CURLcode code, struct error *why
     }
     if (transfer->too_large) {
         bool setting = transfer->out->max_bytes == (size_t)config->hub_max_mb << 20;
-        error_set(why, "%s is larger than %zu KiB%s", transfer->what,
-                  transfer->out->max_bytes >> 10,
+        bool whole = transfer->out->max_bytes % (1 << 20) == 0;
+        error_set(why, "%s is larger than %zu %s%s", transfer->what,
+                  transfer->out->max_bytes >> (whole ? 20 : 10), whole ? "MiB" : "KiB",
                   setting ? ": raise HUB_MAX_MB if that is right" : "");
         return HUB_TOO_LARGE;
     }

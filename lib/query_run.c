@@ -173,7 +173,9 @@ struct sorting {
 static double
 number_of(const struct sorting *sorting, const struct sort_key *key, size_t row)
 {
-    return key->column == NULL ? sorting->average[row] : key->column->numbers[row];
+    const double *numbers = key->column == NULL ? sorting->average : key->column->numbers;
+
+    return numbers == NULL ? (double)NAN : numbers[row];
 }
 
 /* Below 0 when row `a` goes first. */
@@ -208,34 +210,41 @@ goes_before(const struct sorting *sorting, uint32_t a, uint32_t b)
     return a < b;
 }
 
-/* Mends a heap whose first row is at its top, below `at`. */
+/* Mends a heap, whose last row is at its top, below `at`. */
 static void
 sift(const struct sorting *sorting, uint32_t *heap, size_t count, size_t at)
 {
     uint32_t row = heap[at];
 
     for (size_t below; (below = 2 * at + 1) < count; at = below) {
-        below += below + 1 < count && goes_before(sorting, heap[below + 1], heap[below]);
-        if (!goes_before(sorting, heap[below], row))
+        below += below + 1 < count && goes_before(sorting, heap[below], heap[below + 1]);
+        if (!goes_before(sorting, row, heap[below]))
             break;
         heap[at] = heap[below];
     }
     heap[at] = row;
 }
 
-/* Takes the first `wanted` of the rows, in order, to the end of the array, the first one last: a
- * page costs little more than one look at each row. */
+/* Brings the first `wanted` of the rows to the front, in order. While that many are at hand, a row
+ * costs one look at the last of them. */
 static void
-take_first(const struct sorting *sorting, uint32_t *heap, size_t count, size_t wanted)
+take_first(const struct sorting *sorting, uint32_t *rows, size_t count, size_t wanted)
 {
-    for (size_t i = count / 2; i > 0; i--)
-        sift(sorting, heap, count, i - 1);
-    for (; wanted > 0; wanted--) {
-        uint32_t first = heap[0];
-        heap[0] = heap[--count];
-        heap[count] = first;
-        if (count != 0)
-            sift(sorting, heap, count, 0);
+    if (wanted == 0)
+        return;
+    for (size_t i = wanted / 2; i > 0; i--)
+        sift(sorting, rows, wanted, i - 1);
+    for (size_t i = wanted; i < count; i++) {
+        if (goes_before(sorting, rows[i], rows[0])) {
+            rows[0] = rows[i];
+            sift(sorting, rows, wanted, 0);
+        }
+    }
+    while (--wanted > 0) {
+        uint32_t last = rows[0];
+        rows[0] = rows[wanted];
+        rows[wanted] = last;
+        sift(sorting, rows, wanted, 0);
     }
 }
 
@@ -371,13 +380,8 @@ query_run(const struct query *query, const struct board *board, struct arena *ar
     *rows = (struct query_rows){ .total = total, .count = count, .row = row + offset };
     if (query->weights != 0)
         sorting.average = averages(query, board, arena);
-    if (query->sorts != 0) {
-        uint32_t *page = arena_alloc(arena, count * sizeof *page);
+    if (query->sorts != 0)
         take_first(&sorting, row, total, offset + count);
-        for (size_t i = 0; i < count; i++)
-            page[i] = row[total - 1 - offset - i];
-        rows->row = page;
-    }
     if (query->weights != 0) {
         double *average = arena_alloc(arena, count * sizeof *average);
         for (size_t i = 0; i < count; i++)

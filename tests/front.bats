@@ -49,7 +49,7 @@ expect_refused() {
 # listens before it starts them.
 workers() { pgrep -P "$SERVER" -f "$1[.]fcgi"; }
 processes() { pgrep -P "$SERVER" -fa '[.]fcgi' | sed 's|.*/||' | sort | uniq -c | xargs; }
-all_there() { [ "$(processes)" = "2 leaderboard.fcgi 4 models.fcgi 2 system.fcgi 4 votes.fcgi" ]; }
+all_there() { [ "$(processes)" = "2 changes.fcgi 2 entries.fcgi 1 events.fcgi 2 leaderboard.fcgi 4 models.fcgi 2 system.fcgi 4 votes.fcgi" ]; }
 start_all() {
     start_server alone
     await "all processes" all_there || { processes >&2; return 1; }
@@ -77,7 +77,14 @@ start_all() {
 /metrics system
 /api/webhooks/hub system
 /api/leaderboard leaderboard
-/ leaderboard
+/api/leaderboard.csv leaderboard
+/api/leaderboard/formatted leaderboard
+/api/leaderboard/snapshots changes
+/api/leaderboard/changes.atom changes
+/api/leaderboard/models/acme/one entries
+/api/leaderboard/stats entries
+/api/badge/acme/one.svg entries
+/nothing leaderboard
 TEXT
 }
 
@@ -90,6 +97,9 @@ TEXT
             expect "secrets of $name" "$wanted" "$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/.*=s-/s-/p')"
         done
     done <<'TEXT'
+changes
+entries
+events
 leaderboard
 models s-read
 system s-hook
@@ -115,10 +125,13 @@ TEXT
     get /api/leaderboard -H "If-None-Match: $(header ETag)"
     expect_status 304
     expect_security_headers
-    # Pages have a policy of their own, which the front must not narrow.
-    get /docs
-    expect "policy" "" "$(header Content-Security-Policy)"
-    expect "frames" DENY "$(header X-Frame-Options)"
+    # Pages have a policy of their own: scripts of this server alone.
+    for path in / /docs; do
+        get "$path"
+        expect_status 200
+        expect_line "default-src 'none'; script-src 'self'; style-src 'self'" "$(header Content-Security-Policy)"
+        expect "frames" DENY "$(header X-Frame-Options)"
+    done
 }
 
 @test "400: what is not HTTP, and the connection ends with it" {
@@ -161,7 +174,7 @@ TEXT
         /api/%2e%2e/%2e%2e/cache.db '/..\\\\cache.db' '/..;/cache.db' /%252e%252e/cache.db \
         /..%2fcache.db /..%5ccache.db /%2fetc%2fpasswd /%c0%ae%c0%ae/cache.db /%e0%80%ae%e0%80%ae/cache.db \
         /%00 /cache.db%00.json '/\\x00' '/cache\\x00.db' /%0d%0aX:%20y '/\\x7f' /% /%zz \
-        // //cache.db ///etc/passwd / /cache.db /hub.db /public/ "/public/$published" "/$published" /.env /env \
+        // //cache.db ///etc/passwd /cache.db /hub.db /public/ "/public/$published" "/$published" /.env /env \
         /run/lighttpd.pid /run/leaderboard.sock-0 /log/lighttpd.log /conf.d/ /www/errors.txt /errors/404.html \
         /lighttpd.conf /.git/config /cgi-bin/system.c /~root/ /.refused /.unavailable \
         http://x/cache.db http://x/../cache.db http://other.example/cache.db http://x:1/.env \

@@ -32,7 +32,7 @@ wanted() {
 $(cd "$ROOT/cgi-bin" && for file in *.c; do
         [ "$file" = hub.c ] || echo "755 $1/lib/leaderboard/${file%.c}.fcgi"
     done)
-$(sed -n "s|^\([1-9][0-9]*\) .*|644 $1/lib/leaderboard/www/errors/\1.html|p" "$ROOT/www/errors.txt")
+$(cd "$PROGRAM_DIR" && find www -type f -printf "644 $1/lib/leaderboard/%p\\n")
 755 $1/sbin/leaderboard-fetcher
 755 $1/share/leaderboard
 644 $1/share/leaderboard/crontab

@@ -3,18 +3,6 @@
 
 load helper
 
-# start_server with none of bats' own descriptors: bats waits for whoever holds one at the end of a file.
-start_apart() {
-    local fd
-    (
-        for fd in $(ls "/proc/$BASHPID/fd"); do
-            [ "$fd" -le 2 ] || eval "exec $fd>&-"
-        done
-        start_server
-        echo "$SERVER" >"$STATE_DIR/server.pid"
-    )
-}
-
 setup_file() {
     new_state
     export HF_ORGANIZATION=acme API SHARED=$STATE_DIR
@@ -38,7 +26,8 @@ setup_file() {
     sample_request acme/waits '.sender = "<img src=x onerror=pwned=2>" | .model_type = .sender' \
         >"$acme/requests/acme/waits_eval_request_False_bfloat16_Original.json"
     hubctl import "$samples" >/dev/null
-    start_apart
+    start_server
+    echo "$SERVER" >"$STATE_DIR/server.pid"
     HUB_TIMEOUT=20 fetcher --quiet sync
 }
 

@@ -376,3 +376,72 @@ feed() { sed 's/ xmlns="[^"]*"//' "$body" | xmllint --xpath "$1" -; }
     get /api/leaderboard/changes.atom -H "If-Modified-Since: $since"
     expect_status 304
 }
+
+# ---- the leaderboard as it was ----
+
+# two_snapshots: acme/one with 20.5, and then with 30 beside acme/two; their revisions in OLD and NEW.
+two_snapshots() {
+    start_server
+    sample_row acme/one | put_rows
+    put_providers acme
+    fetcher --quiet pull official-providers contents
+    OLD=$(query "SELECT revision FROM datasets WHERE name = 'contents'")
+    { sample_row acme/one '."Average ⬆️" = 30'; sample_row acme/two; } | put_rows
+    fetcher --quiet pull contents
+    NEW=$(query "SELECT revision FROM datasets WHERE name = 'contents'")
+}
+
+@test "?at= shows every answer of the leaderboard as it was, and for good" {
+    two_snapshots
+    get "/api/leaderboard/formatted?at=$OLD"
+    expect_status 200
+    expect "then" '["acme/one",20.5,1]' "$(jq -c '[.models[0].model.name, .models[0].model.average_score, .total]' "$body")"
+    expect "as of" "$OLD" "$(jq -r .as_of.revision "$body")"
+    expect "kept" "public, max-age=31536000, immutable" "$(header cache-control)"
+    local etag
+    etag=$(header etag)
+    get "/api/leaderboard/formatted?at=${OLD:0:8}&limit=1" -H "If-None-Match: $etag"
+    expect_status 200
+    get "/api/leaderboard/formatted?at=$OLD" -H "If-None-Match: $etag"
+    expect_status 304
+    get "/api/leaderboard?at=$OLD&profile=space"
+    expect "rows" 1 "$(jq length "$body")"
+    get "/api/leaderboard.csv?at=$OLD"
+    expect "lines" 2 "$(wc -l <"$body")"
+    get "/api/leaderboard/models/acme/one?at=$OLD"
+    expect "rank" '[20.5,1]' "$(jq -c '[.entries[0].model.average_score, .entries[0].rank.of]' "$body")"
+    get "/api/leaderboard/models/acme/two?at=$OLD"
+    expect_status 404
+    get "/api/leaderboard/stats?at=$OLD"
+    expect_status 200
+    get "/api/leaderboard/formatted?at=$NEW"
+    expect "now" '[30,20.5]' "$(jq -c '[.models[].model.average_score]' "$body")"
+    # The built boards are files that all programs share; a few of them.
+    expect "files" 2 "$(find "$STATE_DIR/past" -name '*.board' | wc -l)"
+}
+
+@test "?at= takes a day and a time; what is before all that is kept is 404, nonsense 400" {
+    two_snapshots
+    get "/api/leaderboard/formatted?at=$(date -u +%F)"
+    expect "the day's last" 2 "$(jq .total "$body")"
+    expect "not for good: the day is not over" "" "$(header cache-control | grep immutable)"
+    get '/api/leaderboard/formatted?at=2020-01-01'
+    expect_status 404
+    expect_line "at: " "$(jq -r .detail "$body")"
+    get '/api/leaderboard/formatted?at=yesterday'
+    expect_status 400
+    expect_line "at: " "$(jq -r .detail "$body")"
+}
+
+@test "past boards take bounded room: the one that was made first goes" {
+    local i
+    start_server
+    put_providers acme
+    for i in {1..10}; do
+        sample_row acme/one "."'"Average ⬆️"'" = $i" | put_rows
+        fetcher --quiet pull official-providers contents
+        get "/api/leaderboard/formatted?at=$(query "SELECT revision FROM datasets WHERE name = 'contents'")"
+        expect "then" "$i" "$(jq '.models[0].model.average_score' "$body")"
+    done
+    expect "files" 8 "$(find "$STATE_DIR/past" -name '*.board' | wc -l)"
+}
