@@ -1,5 +1,7 @@
 #include "entries.h"
 
+#include "query.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -39,13 +41,8 @@ standing_find(struct standing *standing, const struct board *board,
 const struct board_column *
 entries_numbers(const struct board *board, const char *key)
 {
-    static const char *const aliases[][2] = { { "average", "average_score" },
-                                              { "params", "params_billions" } };
-    const struct board_column *column = board_find(board, key);
+    const struct board_column *column = query_column(board, key);
 
-    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0] && column == NULL; i++)
-        if (strcmp(key, aliases[i][0]) == 0)
-            column = board_find(board, aliases[i][1]);
     return column != NULL && column->kind == BOARD_NUMBER ? column : NULL;
 }
 

@@ -304,8 +304,10 @@ response_cors(const struct app *app, struct request *request, struct response *r
         if (!any && strcasecmp(*allowed, origin) != 0)
             continue;
         response_header(response, "Access-Control-Allow-Origin", any ? "*" : origin);
-        response_header(response, "Access-Control-Expose-Headers",
-                        "ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id");
+        response_header(
+            response, "Access-Control-Expose-Headers",
+            "Content-Disposition, ETag, Link, Retry-After, RateLimit, RateLimit-Policy, "
+            "X-Request-Id, X-Total-Count");
         if (request->method != METHOD_OPTIONS)
             return;
         response_header(response, "Access-Control-Allow-Methods",
@@ -646,9 +648,11 @@ ending_init(struct ending *ending)
     *ending =
         (struct ending){ .signals = signalfd(-1, &signals, SFD_CLOEXEC), .parent = getppid() };
     if (getsockname(0, (struct sockaddr *)(void *)&address, &size) == 0 &&
-        address.sun_family == AF_UNIX && stat(address.sun_path, &file) == 0)
+        address.sun_family == AF_UNIX)
         memcpy(ending->socket, address.sun_path, sizeof address.sun_path);
-    ending->inode = file.st_ino;
+    /* Where it is gone already the inode is 0, which no file has. */
+    if (ending->socket[0] != '\0' && stat(ending->socket, &file) == 0)
+        ending->inode = file.st_ino;
 }
 
 /* True when lighttpd is gone, or has given our socket's place to another. It asks its programs to

@@ -382,7 +382,7 @@ query_run(const struct query *query, const struct board *board, struct arena *ar
         sorting.average = averages(query, board, arena);
     if (query->sorts != 0)
         take_first(&sorting, row, total, offset + count);
-    if (query->weights != 0) {
+    if (sorting.average != NULL) {
         double *average = arena_alloc(arena, count * sizeof *average);
         for (size_t i = 0; i < count; i++)
             average[i] = sorting.average[rows->row[i]];

@@ -16,12 +16,3 @@ SELECT count(*) FROM models;
 
 -- name: model_raw_documented
 SELECT raw FROM models WHERE position >= ?1 AND position < ?2 ORDER BY position;
-
--- name: model_raw_space
-SELECT coalesce(raw_space, raw) FROM models WHERE position >= ?1 AND position < ?2 ORDER BY position;
-
--- name: model_documented
-SELECT documented FROM models WHERE position >= ?1 AND position < ?2 ORDER BY position;
-
--- name: model_space
-SELECT space FROM models WHERE position >= ?1 AND position < ?2 ORDER BY position;

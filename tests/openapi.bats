@@ -7,6 +7,8 @@ load helper
 DOC=$ROOT/www/openapi.json
 export SECRET=secret
 
+another_second() { [ "$(date +%s)" != "$1" ]; }
+
 setup_file() {
     new_state
     export HUB_WEBHOOK_SECRET=$SECRET RATE_LIMIT_QUOTA=1 API
@@ -16,7 +18,9 @@ setup_file() {
     { sample_row acme/m-7b '.["Average ⬆️"] = 18.1 | .IFEval = 30'; sample_row zeta/n-8b; sample_row acme/old-3b; } | put_rows
     put_votes </dev/null
     fetcher --quiet pull official-providers contents votes
-    sleep 1.1 # for the next snapshot is one of another second
+    local then
+    then=$(date +%s)
+    await "another second, for the next snapshot" another_second "$then"
     { sample_row acme/m-7b; sample_row acme/m-7b '.Precision = "float16" | .eval_name += "_2" | .IFEval = null'; sample_row zeta/n-8b '.["Hub ❤️"] = 4'
         sample_row zeta/bare 'with_entries(if .key | test("fullname|eval_name|Precision|Average|IFEval|Official") then . else .value = null end)'; } | put_rows
     put_request acme/waits-7b

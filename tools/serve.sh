@@ -144,9 +144,9 @@ attend "$PROGRAM_DIR/fetcher" sync || say "serve: the first sync failed; trying 
 
 cat <<TEXT
 
-The leaderboard is served on http://localhost:$PORT. Try:
+The leaderboard is served on http://localhost:$PORT, its API is shown at http://localhost:$PORT/docs. Try:
   curl http://localhost:$PORT/api/leaderboard/formatted?limit=1
-  curl --compressed http://localhost:$PORT/api/leaderboard
+  curl 'http://localhost:$PORT/api/leaderboard/formatted?search=marble&sort=-average&limit=3&fields=model.name'
   curl -I http://localhost:$PORT/api/leaderboard/formatted
 TEXT
 [ $hub = no ] || printf 'The local Hub (sample data, development only): %s\n' "$HF_ENDPOINT"
