@@ -46,6 +46,13 @@ begin(struct program *program, struct response *response)
 
     if (status != 0)
         return status;
+    if (program->store.version == -1) {
+        /* It may be another file, whose snapshots have the same numbers. */
+        for (size_t i = 0; i < COMPARED; i++)
+            program->compared[i].from = 0;
+        program->feed_newest = -1;
+        program->store.version = 0;
+    }
     return db_snapshot_begin(program->store.db, &why)
                ? 0
                : store_failed(&program->store, response, &why);
@@ -67,6 +74,7 @@ cacheable(const struct program *program, struct request *request, struct respons
 static int
 get_snapshots(void *context, struct request *request, struct response *response)
 {
+    static const char *const names[] = { "limit", "before", NULL };
     struct program *program = context;
     struct buf *out = &response->body;
     long limit = SNAPSHOTS_DEFAULT, before = LONG_MAX;
@@ -75,7 +83,8 @@ get_snapshots(void *context, struct request *request, struct response *response)
     size_t count;
     int status;
 
-    if ((status = request_integer(request, response, "limit", 1, SNAPSHOTS_MAX, &limit)) != 0 ||
+    if ((status = request_only(request, response, names)) != 0 ||
+        (status = request_integer(request, response, "limit", 1, SNAPSHOTS_MAX, &limit)) != 0 ||
         (status = request_integer(request, response, "before", 1, LONG_MAX, &before)) != 0 ||
         (status = store_open(&program->store, response)) != 0)
         return status;
@@ -120,6 +129,7 @@ find(struct program *program, struct response *response, const char *name, const
         return response_detail(response, 404, "%s: %s", name, why.text);
     case PAST_NONSENSE:
         return response_detail(response, 400, "%s: %s", name, why.text);
+    case PAST_UNFIT: /* of boards only */
     case PAST_UNREADABLE:
         break;
     }
@@ -236,10 +246,13 @@ answer_changes(struct program *program, struct request *request, struct response
 static int
 get_changes(void *context, struct request *request, struct response *response)
 {
+    static const char *const names[] = { "since", "until", "limit", NULL };
     struct program *program = context;
     long limit = CHANGES_DEFAULT;
-    int status;
+    int status = request_only(request, response, names);
 
+    if (status != 0)
+        return status;
     if (request_query(request, "since") == NULL)
         return response_detail(response, 400,
                                "since: missing; say since when, as in ?since=2024-06-12");

@@ -16,21 +16,6 @@
 /* A badge that says "not ranked" is to be asked for again soon. */
 enum { UNRANKED_AGE_S = 60 };
 
-/* Refuses parameters that are not in the list. Returns 0 or 400. */
-static int
-only(const struct request *request, struct response *response, const char *const *names)
-{
-    for (size_t i = 0; i < request->queries; i++) {
-        const char *const *name = names;
-        while (*name != NULL && strcmp(*name, request->query[i].name) != 0)
-            name++;
-        if (*name == NULL)
-            return response_detail(response, 400, "%.96s: there is no such parameter here",
-                                   request->query[i].name);
-    }
-    return 0;
-}
-
 /* Ends an answer in JSON. */
 static int
 answer(const struct boards *boards, struct request *request, struct response *response)
@@ -53,7 +38,7 @@ get_model(void *context, struct request *request, struct response *response)
     struct error why;
     int status;
 
-    if ((status = only(request, response, names)) != 0 ||
+    if ((status = request_only(request, response, names)) != 0 ||
         (status = boards_get(context, request, response, &board)) != 0)
         return status;
     entries_find(&entries, board, name, &request->arena);
@@ -100,7 +85,7 @@ get_comparison(void *context, struct request *request, struct response *response
     const struct board *board;
     int status;
 
-    if ((status = only(request, response, names)) != 0 ||
+    if ((status = request_only(request, response, names)) != 0 ||
         (status = boards_get(context, request, response, &board)) != 0 ||
         (status = choices_find(board, request, response, request_query(request, "models"), rows,
                                &count)) != 0)
@@ -168,10 +153,51 @@ get_stats(void *context, struct request *request, struct response *response)
     const struct board *board;
     int status;
 
-    if ((status = only(request, response, names)) != 0 ||
+    if ((status = request_only(request, response, names)) != 0 ||
         (status = boards_get(context, request, response, &board)) != 0)
         return status;
     stats_put(&response->body, board, &request->arena);
+    return answer(context, request, response);
+}
+
+/* GET /api/leaderboard/about: what the leaderboard is called, and which columns it has. */
+static int
+get_about(void *context, struct request *request, struct response *response)
+{
+    static const char *const names[] = { "at", NULL };
+    static const char *const groups[] = { "model",    "evaluations", "value",
+                                          "features", "metadata",    "derived" };
+    static const char *const kinds[] = { "text", "number", "flag" };
+    struct buf *out = &response->body;
+    const struct board *board;
+    struct error why;
+    int status;
+
+    if ((status = request_only(request, response, names)) != 0 ||
+        (status = boards_get(context, request, response, &board)) != 0)
+        return status;
+    const struct leaderboard *leaderboard = boards_leaderboard(context, &why);
+    if (leaderboard == NULL) {
+        log_event(&request->config->log, LEVEL_ERROR, LOG_HTTP, "no leaderboard",
+                  LOG_TEXT("error", why.text));
+        return response_detail(response, 500, "the leaderboard's file cannot be read");
+    }
+    buf_byte(out, '{');
+    json_put_text_member(out, "title", leaderboard->title);
+    json_put_integer_member(out, "entries", (int64_t)board->rows);
+    json_put_key(out, "columns");
+    for (size_t i = 0; i < board->columns; i++) {
+        const struct board_column *column = &board->column[i];
+        buf_text(out, i == 0 ? "[{" : ",{");
+        json_put_text_member(out, "key", column->key);
+        json_put_text_member(out, "name", column->name);
+        json_put_text_member(out, "group", groups[column->group]);
+        json_put_text_member(out, "kind", kinds[column->kind]);
+        buf_byte(out, '}');
+    }
+    buf_text(out, board->columns == 0 ? "[]" : "]");
+    entries_put_as_of(out, board);
+    buf_byte(out, '}');
     return answer(context, request, response);
 }
 
@@ -238,7 +264,7 @@ get_badge(void *context, struct request *request, struct response *response)
 
     if (length < sizeof suffix || strcmp(file + length - strlen(suffix), suffix) != 0)
         return response_detail(response, 404, "badges are called {provider}/{model}%s", suffix);
-    if ((status = only(request, response, names)) != 0 ||
+    if ((status = request_only(request, response, names)) != 0 ||
         (status = boards_get(context, request, response, &board)) != 0 ||
         (status = metric(board, request, response, &rank, &column, &badge)) != 0)
         return status;
@@ -261,6 +287,7 @@ static const struct route routes[] = {
     { METHOD_GET, "/api/leaderboard/compare", get_comparison, 0 },
     { METHOD_GET, "/api/leaderboard/pareto", get_frontier, 0 },
     { METHOD_GET, "/api/leaderboard/stats", get_stats, 0 },
+    { METHOD_GET, "/api/leaderboard/about", get_about, 0 },
     { METHOD_GET, "/api/badge/{name*}", get_badge, 0 },
 };
 

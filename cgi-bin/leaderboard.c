@@ -10,7 +10,6 @@
 #include "json.h"
 #include "query.h"
 #include "snapshot.h"
-#include "timestamp.h"
 
 #include <limits.h>
 #include <math.h>
@@ -18,7 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RETRY_AFTER_S = 10 };
+enum {
+    RETRY_AFTER_S = 10,
+    LINK_MAX = 4096, /* bytes that proxies take in a header; a longer one is left out */
+};
 
 struct program {
     const struct config *config;
@@ -115,7 +117,8 @@ put_links(const struct request *request, struct response *response, const struct
     if (total > offset && total - offset > limit)
         put_link(&link, request, "next", offset + limit);
     put_link(&link, request, "last", total > first ? total - 1 - (total - 1 - first) % limit : 0);
-    response_header(response, "Link", buf_string(&link));
+    if (buf_ok(&link) && link.length <= LINK_MAX)
+        response_header(response, "Link", buf_string(&link));
     buf_free(&link);
 }
 
@@ -196,8 +199,6 @@ static void
 put_answer(struct buf *out, const struct shown *shown, const struct query *query,
            const struct query_rows *rows)
 {
-    char published_at[TIMESTAMP_TEXT];
-
     buf_text(out, shown->profile == PROFILE_SPACE ? "[" : "{\"models\":[");
     if (query_selects(query)) {
         for (size_t i = 0; i < rows->count; i++) {
@@ -219,11 +220,9 @@ put_answer(struct buf *out, const struct shown *shown, const struct query *query
         buf_text(out, "null");
     else
         json_put_integer(out, query_limit(query));
-    buf_format(out, ",\"offset\":%ld,\"as_of\":{\"revision\":", query_offset(query));
-    json_put_text(out, shown->board->revision, strlen(shown->board->revision));
-    json_put_text_member(out, "published_at",
-                         timestamp_format(shown->board->published_at, published_at));
-    buf_text(out, "}}");
+    buf_format(out, ",\"offset\":%ld,\"as_of\":", query_offset(query));
+    board_put_as_of(out, shown->board);
+    buf_byte(out, '}');
 }
 
 static int

@@ -1,5 +1,8 @@
 #include "board_private.h"
 
+#include "json.h"
+#include "timestamp.h"
+
 #include "mem.h"
 
 #include <errno.h>
@@ -347,4 +350,15 @@ board_fold(char *text, size_t length)
         at[1] = (unsigned char)(0x80 | (letter & 0x3f));
         at++;
     }
+}
+
+void
+board_put_as_of(struct buf *out, const struct board *board)
+{
+    char published_at[TIMESTAMP_TEXT];
+
+    buf_byte(out, '{');
+    json_put_text_member(out, "revision", board->revision);
+    json_put_text_member(out, "published_at", timestamp_format(board->published_at, published_at));
+    buf_byte(out, '}');
 }

@@ -111,6 +111,9 @@ const char *board_fragments(const struct board *board, enum body body, enum prof
 size_t board_rank(const struct board *board, const struct board_column *column, size_t row,
                   size_t *tied);
 
+/* Appends {"revision", "published_at"}: which data it is. */
+void board_put_as_of(struct buf *out, const struct board *board);
+
 /* Turns the letters of the Latin, Greek and Cyrillic scripts into lower case, in place; the length
  * stays. */
 void board_fold(char *text, size_t length);

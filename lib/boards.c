@@ -1,17 +1,20 @@
 #include "boards.h"
 
 #include "mem.h"
-#include "past.h"
 #include "past_file.h"
-#include "timestamp.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { RETRY_AFTER_S = 10, ETAG_HEX = 32, PAST_KEPT = 2 };
+enum {
+    RETRY_AFTER_S = 10,
+    ETAG_HEX = 32,
+    PAST_KEPT = 2,
+    BUILDS_MAX = 20, /* past boards that are built for one address, in */
+    BUILDS_WINDOW_S = 600,
+};
 
 struct boards {
     struct store store;
@@ -21,9 +24,8 @@ struct boards {
     struct leaderboard leaderboard; /* for past boards; loaded when one is asked for */
     bool leaderboard_loaded;
     struct past_kept {
-        int64_t id; /* of the snapshot, 0: none */
+        char key[PAST_KEY]; /* past_file_key(), "": none; also its entity tag */
         struct board board;
-        char etag[64];
         unsigned used_at; /* the last to be used has the highest */
     } past[PAST_KEPT];
     unsigned uses;
@@ -51,6 +53,15 @@ boards_close(struct boards *boards)
     board_close(&boards->published);
     store_close(&boards->store);
     free(boards);
+}
+
+const struct leaderboard *
+boards_leaderboard(struct boards *boards, struct error *why)
+{
+    if (!boards->leaderboard_loaded)
+        boards->leaderboard_loaded =
+            leaderboard_load(&boards->leaderboard, boards->store.config->leaderboard, why);
+    return boards->leaderboard_loaded ? &boards->leaderboard : NULL;
 }
 
 const struct snapshots *
@@ -105,86 +116,114 @@ published_get(struct boards *boards, struct response *response)
     return 0;
 }
 
-/* True when the text will always mean the snapshot that it means now: a revision or an id, or a
- * day or time that is over. */
-static bool
-fixed(const char *at)
+/* Takes one unit of what an address may have built. Returns 0 or the status of an answer. */
+static int
+build_limit(struct request *request, struct response *response)
 {
-    int64_t when = timestamp_parse(at);
-    char midnight[64];
+    const struct rate rate = { BUILDS_MAX, BUILDS_WINDOW_S };
+    char key[ADDRESS_TEXT];
 
-    snprintf(midnight, sizeof midnight, "%.10sT23:59:59Z", at);
-    if (when == 0)
-        when = timestamp_parse(midnight);
-    return when == 0 || when < time(NULL);
+    if (request->limit == NULL || request->config->rate_requests == 0)
+        return 0;
+    address_key(key, request->client);
+    struct rate_state state = ratelimit_take(request->limit, "past", key, rate, 1);
+    if (state.admitted)
+        return 0;
+    metrics_count(request->metrics, METRIC_RATE_LIMITED);
+    buf_format(&response->headers, "Retry-After: %ld\r\n", state.retry_s);
+    return response_detail(response, 429,
+                           "at: %d past leaderboards were put together for your address within %d "
+                           "minutes: go on in %ld s",
+                           BUILDS_MAX, BUILDS_WINDOW_S / 60, state.retry_s);
+}
+
+/* What it means that a past cannot be shown. */
+static int
+past_refuse(const struct boards *boards, struct response *response, enum past_result result,
+            const struct error *why)
+{
+    if (result == PAST_NONSENSE)
+        return response_detail(response, 400, "at: %s", why->text);
+    if (result == PAST_ABSENT)
+        return response_detail(response, 404, "at: %s", why->text);
+    if (result == PAST_UNFIT)
+        return response_detail(response, 404,
+                               "at: the leaderboard of that time cannot be shown by today's "
+                               "settings: %s",
+                               why->text);
+    return store_failed(&boards->store, response, why);
 }
 
 /* The board of a snapshot: one that is kept, or in the place of the one that was used longest ago.
  */
-static bool
-past_take(struct boards *boards, const struct history_snapshot *snapshot, struct error *why)
+static int
+past_take(struct boards *boards, struct request *request, struct response *response,
+          const struct history_snapshot *snapshot)
 {
     const struct config *config = boards->store.config;
     struct past_kept *place = &boards->past[0];
+    char key[PAST_KEY];
+    struct board board;
+    struct error why;
+    int status;
 
+    const struct leaderboard *leaderboard = boards_leaderboard(boards, &why);
+    if (leaderboard == NULL || !past_file_key(boards->store.db, leaderboard, snapshot, key, &why))
+        return store_failed(&boards->store, response, &why);
     for (size_t i = 0; i < PAST_KEPT; i++) {
-        if (boards->past[i].id == snapshot->id) {
+        if (strcmp(boards->past[i].key, key) == 0) {
             place = &boards->past[i];
             break;
         }
         if (boards->past[i].used_at < place->used_at)
             place = &boards->past[i];
     }
-    if (place->id != snapshot->id) {
-        struct board board;
-        if (!boards->leaderboard_loaded &&
-            !leaderboard_load(&boards->leaderboard, config->leaderboard, why))
-            return false;
-        boards->leaderboard_loaded = true;
-        if (!past_file_map(config, boards->store.db, &boards->leaderboard, snapshot, &board, why))
-            return false;
+    if (strcmp(place->key, key) != 0) {
+        if (!past_file_map(config, key, &board)) {
+            if ((status = build_limit(request, response)) != 0)
+                return status;
+            enum past_result result =
+                past_file_build(config, boards->store.db, leaderboard, snapshot, key, &why);
+            if (result != PAST_FOUND)
+                return past_refuse(boards, response, result, &why);
+            if (!past_file_map(config, key, &board)) {
+                error_set(&why, "the board that was just built cannot be mapped");
+                return store_failed(&boards->store, response, &why);
+            }
+        }
         board_close(&place->board);
         place->board = board;
-        place->id = snapshot->id;
-        snprintf(place->etag, sizeof place->etag, "past-%lld-%.16s", (long long)snapshot->id,
-                 boards->leaderboard.fingerprint);
+        memcpy(place->key, key, sizeof key);
     }
     place->used_at = ++boards->uses;
     boards->last = &place->board;
-    boards->last_etag = place->etag;
-    return true;
+    boards->last_etag = place->key;
+    return 0;
 }
 
-/* The board of a moment or a revision. */
+/* The board of a moment or a revision. It is for good once a newer snapshot is there: until then
+ * another one may still come that the same words mean. */
 static int
-past_get(struct boards *boards, struct response *response, const char *at)
+past_get(struct boards *boards, struct request *request, struct response *response, const char *at)
 {
-    struct history_snapshot snapshot;
+    struct history_snapshot snapshot, newest;
+    struct db *db = boards->store.db;
     struct error why;
+    size_t count = 0;
+    int status;
 
-    if (!db_snapshot_begin(boards->store.db, &why))
+    if (!db_snapshot_begin(db, &why))
         return store_failed(&boards->store, response, &why);
-    enum past_result result = past_find(boards->store.db, at, &snapshot, &why);
-    bool taken = result == PAST_FOUND && past_take(boards, &snapshot, &why);
-    db_snapshot_end(boards->store.db);
-    boards->last_fixed = fixed(at);
-    if (taken)
-        return 0;
-    switch (result) {
-    case PAST_NONSENSE:
-        return response_detail(response, 400, "at: %s", why.text);
-    case PAST_ABSENT:
-        return response_detail(response, 404, "at: %s", why.text);
-    case PAST_FOUND:
-        log_event(&boards->store.config->log, LEVEL_ERROR, LOG_DB, "cannot build a past board",
-                  LOG_INTEGER("snapshot", snapshot.id), LOG_TEXT("error", why.text));
-        return response_unavailable(response, RETRY_AFTER_S,
-                                    "the leaderboard of that time cannot be shown now; try again "
-                                    "later");
-    case PAST_UNREADABLE:
-        break;
-    }
-    return store_failed(&boards->store, response, &why);
+    enum past_result result = past_find(db, at, &snapshot, &why);
+    if (result == PAST_FOUND && !history_list(db, INT64_MAX, &newest, 1, &count, &why))
+        result = PAST_UNREADABLE;
+    if (result == PAST_FOUND)
+        status = past_take(boards, request, response, &snapshot);
+    else
+        status = past_refuse(boards, response, result, &why);
+    db_snapshot_end(db);
+    boards->last_fixed = status == 0 && count == 1 && newest.id != snapshot.id;
+    return status;
 }
 
 int
@@ -195,7 +234,8 @@ boards_get(struct boards *boards, struct request *request, struct response *resp
     int status = boards_refresh(boards, response);
 
     if (status == 0)
-        status = at == NULL ? published_get(boards, response) : past_get(boards, response, at);
+        status =
+            at == NULL ? published_get(boards, response) : past_get(boards, request, response, at);
     if (status == 0)
         *board = boards->last;
     return status;
@@ -219,7 +259,7 @@ boards_cacheable(const struct boards *boards, struct request *request, struct re
     response->modified = (time_t)boards->last->published_at;
     response->cache_control =
         boards->last_fixed
-            ? "public, max-age=31536000, immutable"
+            ? "public, max-age=86400, immutable"
             : arena_format(&request->arena, "public, max-age=%ld", config->cache_ttl);
     response->type = type;
 }

@@ -46,9 +46,8 @@ entries_put_member(struct buf *out, const char *key, const struct board_column *
 void
 entries_put_as_of(struct buf *out, const struct board *board)
 {
-    char text[TIMESTAMP_TEXT];
-
-    json_put_text_member(out, "as_of", timestamp_format(board->published_at, text));
+    json_put_key(out, "as_of");
+    board_put_as_of(out, board);
 }
 
 /* ---- one model ---- */

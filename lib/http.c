@@ -92,6 +92,20 @@ request_integer(const struct request *request, struct response *response, const 
     return 0;
 }
 
+int
+request_only(const struct request *request, struct response *response, const char *const *names)
+{
+    for (size_t i = 0; i < request->queries; i++) {
+        const char *const *name = names;
+        while (*name != NULL && strcmp(*name, request->query[i].name) != 0)
+            name++;
+        if (*name == NULL)
+            return response_detail(response, 400, "%.96s: there is no such parameter here",
+                                   request->query[i].name);
+    }
+    return 0;
+}
+
 /* ---- what a handler puts into a response ---- */
 
 void

@@ -77,6 +77,11 @@ const char *request_variable(const struct request *request, const char *name);
 int request_integer(const struct request *request, struct response *response, const char *name,
                     long min, long max, long *value) __attribute__((warn_unused_result));
 
+/* Refuses query parameters that are none of `names` (NULL-terminated). Returns 0, or the status of
+ * an answer. */
+int request_only(const struct request *request, struct response *response, const char *const *names)
+    __attribute__((warn_unused_result));
+
 /* Adds a header line. Control characters in the value become spaces. */
 void response_header(struct response *response, const char *name, const char *value);
 

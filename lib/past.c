@@ -180,7 +180,7 @@ put_line(void *context, const struct history_row *row)
     return true;
 }
 
-bool
+enum past_result
 past_board(struct db *db, const struct leaderboard *leaderboard,
            const struct history_snapshot *snapshot, const struct providers *providers,
            struct buf *block, struct board *board, struct error *why)
@@ -190,11 +190,14 @@ past_board(struct db *db, const struct leaderboard *leaderboard,
     struct buf lines;
 
     buf_init(&lines, block->max_bytes);
-    bool good = rebuild(db, snapshot, put_line, &lines, why);
-    if (good && !buf_ok(&lines)) {
+    if (!rebuild(db, snapshot, put_line, &lines, why)) {
+        buf_free(&lines);
+        return PAST_UNREADABLE;
+    }
+    bool good = buf_ok(&lines);
+    if (!good) {
         error_set(why, "snapshot %lld has more than %zu bytes", (long long)snapshot->id,
                   lines.max_bytes);
-        good = false;
     }
     good = good && rows_read(ROWS_JSONL, buf_string(&lines), lines.length, &table, why);
     buf_free(&lines);
@@ -204,5 +207,5 @@ past_board(struct db *db, const struct leaderboard *leaderboard,
            board_open(board, buf_string(block), block->length, why);
     view_free(view);
     table_free(&table);
-    return good;
+    return good ? PAST_FOUND : PAST_UNFIT;
 }

@@ -13,6 +13,7 @@ enum past_result {
     PAST_ABSENT,     /* no snapshot that is kept is meant; `why` says which is the oldest */
     PAST_NONSENSE,   /* the text is none of what is taken; `why` says what is */
     PAST_UNREADABLE, /* the database refused; `why` says what */
+    PAST_UNFIT,      /* the rows cannot be shown by today's leaderboard; `why` says why */
 };
 
 /* Finds the snapshot that a client means by
@@ -45,12 +46,13 @@ bool past_read(struct past *past, struct db *db, const struct history_snapshot *
 void past_free(struct past *past);
 
 /* Makes the board of a snapshot in `block`, as the leaderboard's file reads it today and with
- * today's providers, and opens it. False with `why` when the database refused, the rows lack what
- * the leaderboard requires, or the block does not fit. On true the caller owns the board
- * (board_close()), which `block` must outlive. */
-bool past_board(struct db *db, const struct leaderboard *leaderboard,
-                const struct history_snapshot *snapshot, const struct providers *providers,
-                struct buf *block, struct board *board, struct error *why)
+ * today's providers, and opens it. PAST_UNFIT when the rows lack what the leaderboard requires, or
+ * the block does not fit. On PAST_FOUND the caller owns the board (board_close()), which `block`
+ * must outlive. */
+enum past_result past_board(struct db *db, const struct leaderboard *leaderboard,
+                            const struct history_snapshot *snapshot,
+                            const struct providers *providers, struct buf *block,
+                            struct board *board, struct error *why)
     __attribute__((warn_unused_result));
 
 #endif

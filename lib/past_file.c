@@ -1,19 +1,20 @@
 #include "past_file.h"
 
+#include "digest.h"
 #include "file.h"
-#include "past.h"
 #include "providers.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 5000, BOARD_MAX = 1 << 30, FINGERPRINT = 16 };
+enum { WAIT_MS = 5000, BOARD_MAX = 1 << 30 };
 
 /* Deletes the oldest files until there is room for one more. */
 static void
@@ -43,10 +44,54 @@ make_room(const char *folder)
     }
 }
 
-static bool
+bool
+past_file_key(struct db *db, const struct leaderboard *leaderboard,
+              const struct history_snapshot *snapshot, char key[PAST_KEY], struct error *why)
+{
+    struct providers providers;
+    struct arena arena;
+    struct buf text;
+    char hash[SHA256_HEX];
+
+    arena_init(&arena, 0);
+    buf_init(&text, 1 << 24);
+    bool good = providers_load(db, &providers, &arena, why);
+    buf_format(&text, "%s %" PRId64 " %" PRId64 " %s", snapshot->revision, snapshot->pulled_at,
+               snapshot->rows, leaderboard->fingerprint);
+    for (size_t i = 0; good && i < providers.count; i++)
+        buf_format(&text, "\n%s", providers.names[i]);
+    digest_sha256(buf_string(&text), text.length, hash);
+    memcpy(key, hash, PAST_KEY - 1);
+    key[PAST_KEY - 1] = '\0';
+    buf_free(&text);
+    arena_free(&arena);
+    return good;
+}
+
+static void
+path_of(const struct config *config, const char *name, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/past/%s", config->state_dir, name);
+}
+
+bool
+past_file_map(const struct config *config, const char *key, struct board *board)
+{
+    char path[PATH_MAX], name[PAST_KEY + 8];
+
+    snprintf(name, sizeof name, "%s.board", key);
+    path_of(config, name, path);
+    if (access(path, R_OK) != 0 || !board_map(board, path, NULL))
+        return false;
+    utimensat(AT_FDCWD, path, NULL, 0); /* it is in use: others go first */
+    return true;
+}
+
+static enum past_result
 build(struct db *db, const struct leaderboard *leaderboard, const struct history_snapshot *snapshot,
       const char *folder, const char *path, struct error *why)
 {
+    enum past_result result = PAST_UNREADABLE;
     struct providers providers;
     struct board board;
     struct arena arena;
@@ -54,44 +99,42 @@ build(struct db *db, const struct leaderboard *leaderboard, const struct history
 
     arena_init(&arena, 0);
     buf_init(&block, BOARD_MAX);
-    bool good = providers_load(db, &providers, &arena, why) &&
-                past_board(db, leaderboard, snapshot, &providers, &block, &board, why);
-    if (good) {
+    if (providers_load(db, &providers, &arena, why))
+        result = past_board(db, leaderboard, snapshot, &providers, &block, &board, why);
+    if (result == PAST_FOUND) {
         board_close(&board);
         make_room(folder);
-        good = file_publish(path, buf_string(&block), block.length, why);
+        if (!file_publish(path, buf_string(&block), block.length, why))
+            result = PAST_UNREADABLE;
     }
     buf_free(&block);
     arena_free(&arena);
-    return good;
+    return result;
 }
 
-bool
-past_file_map(const struct config *config, struct db *db, const struct leaderboard *leaderboard,
-              const struct history_snapshot *snapshot, struct board *board, struct error *why)
+enum past_result
+past_file_build(const struct config *config, struct db *db, const struct leaderboard *leaderboard,
+                const struct history_snapshot *snapshot, const char *key, struct error *why)
 {
-    char folder[PATH_MAX - 128], path[PATH_MAX], lock[PATH_MAX];
+    char folder[PATH_MAX], path[PATH_MAX], lock[PATH_MAX], name[PAST_KEY + 8];
+    enum past_result result = PAST_UNREADABLE;
 
-    snprintf(folder, sizeof folder, "%s/past", config->state_dir);
-    snprintf(path, sizeof path, "%s/%" PRId64 "-%.*s.board", folder, snapshot->id, FINGERPRINT,
-             leaderboard->fingerprint);
-    if (access(path, R_OK) == 0 && board_map(board, path, NULL))
-        return true;
+    snprintf(name, sizeof name, "%s.board", key);
+    path_of(config, "", folder);
+    path_of(config, name, path);
+    path_of(config, ".lock", lock);
     if (!folder_make(folder, why))
-        return false;
-    snprintf(lock, sizeof lock, "%s/.lock", folder);
+        return result;
     int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0 || !file_lock(fd, WAIT_MS)) {
-        error_set(why, fd < 0 ? "cannot open %s: %s" : "%s is locked for too long: %s", lock,
-                  strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    /* Somebody may have built it meanwhile. */
-    bool good =
-        (access(path, R_OK) == 0 && board_map(board, path, NULL)) ||
-        (build(db, leaderboard, snapshot, folder, path, why) && board_map(board, path, why));
-    close(fd);
-    return good;
+    if (fd < 0)
+        error_set(why, "cannot open %s: %s", lock, strerror(errno));
+    else if (!file_lock(fd, WAIT_MS))
+        error_set(why, "other past leaderboards are being built");
+    else if (access(path, R_OK) == 0)
+        result = PAST_FOUND;
+    else
+        result = build(db, leaderboard, snapshot, folder, path, why);
+    if (fd >= 0)
+        close(fd);
+    return result;
 }

@@ -96,7 +96,7 @@ read_number(const char *text, double *number)
     char *end;
 
     *number = strtod(text, &end);
-    return *text != '\0' && strchr("+-.0123456789", *text) != NULL && *end == '\0' &&
+    return *text != '\0' && text[strspn(text, "+-.0123456789eE")] == '\0' && *end == '\0' &&
            isfinite(*number);
 }
 
@@ -284,11 +284,12 @@ read_weights(const struct reading *reading, const char *name, const char *value)
         for (size_t i = 0; i < query->weights; i++)
             twice = twice || query->weight[i].column == column;
         if (twice || colon == NULL || !read_number(colon + 1, &weight->weight) ||
-            weight->weight <= 0)
-            return response_detail(reading->response, 400,
-                                   "%s: expected each benchmark once, with a weight above 0: "
-                                   "%s:2",
-                                   name, key);
+            weight->weight <= 0 || weight->weight > 1e6)
+            return response_detail(
+                reading->response, 400,
+                "%s: expected each benchmark once, with a weight above 0, up to 1e6: "
+                "%s:2",
+                name, key);
         weight->column = column;
         query->weights++;
     }

@@ -39,6 +39,22 @@ close() {
 
 # ---- what holds for all ----
 
+@test "GET /api/leaderboard/about: the title, and the columns that queries take" {
+    sample_row acme/one | put_rows
+    pull
+    get /api/leaderboard/about
+    expect_status 200
+    expect "title" "Open LLM Leaderboard" "$(jq -r .title "$body")"
+    expect "benchmarks" "ifeval bbh math gpqa musr mmlu_pro" "$(jq -r '[.columns[] | select(.group == "evaluations") | .key] | join(" ")' "$body")"
+    expect "a flag" '{"key":"is_moe","name":"is_moe","group":"features","kind":"flag"}' "$(jq -c '.columns[] | select(.key == "is_moe")' "$body")"
+    # Each is one that queries take.
+    local key
+    for key in $(jq -r '.columns[] | select(.group != "derived") | .key' "$body"); do
+        get "/api/leaderboard/formatted?sort=$key&limit=1"
+        expect "sort=$key" 200 "$status"
+    done
+}
+
 @test "before the first sync each answers 503 with Retry-After" {
     for path in leaderboard/models/acme/one leaderboard/compare?models=a,b leaderboard/pareto leaderboard/stats badge/acme/one.svg; do
         get "/api/$path"
@@ -56,7 +72,7 @@ close() {
         expect_status 200
         expect "Content-Type" application/json "$(header Content-Type)"
         expect "Cache-Control" "public, max-age=300" "$(header Cache-Control)"
-        expect "as_of" "$(query "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', published_at, 'unixepoch') FROM snapshots WHERE name = 'board'")" "$(jq -r .as_of "$body")"
+        expect "as_of" "$(query "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', published_at, 'unixepoch') FROM snapshots WHERE name = 'board'")" "$(jq -r .as_of.published_at "$body")"
         etag=$(header ETag)
         get "/api/$path" -H "If-None-Match: $etag"
         expect_status 304

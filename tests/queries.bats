@@ -70,6 +70,12 @@ refused() {
     for text; do expect_line "$text" "$(jq -r .detail "$body")"; done
 }
 
+@test "a query too long for a Link header is answered without it" {
+    get "/api/leaderboard/formatted?search=$(printf '*%.0s' {1..3000});a&limit=1"
+    expect_status 200
+    expect "Link" "" "$(header link)"
+}
+
 @test "search finds what is in the name, the base model, the licence or the commit, in any case" {
     gives search=alpha ab
     gives search=BETA b

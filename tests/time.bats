@@ -397,7 +397,7 @@ two_snapshots() {
     expect_status 200
     expect "then" '["acme/one",20.5,1]' "$(jq -c '[.models[0].model.name, .models[0].model.average_score, .total]' "$body")"
     expect "as of" "$OLD" "$(jq -r .as_of.revision "$body")"
-    expect "kept" "public, max-age=31536000, immutable" "$(header cache-control)"
+    expect "kept" "public, max-age=86400, immutable" "$(header cache-control)"
     local etag
     etag=$(header etag)
     get "/api/leaderboard/formatted?at=${OLD:0:8}&limit=1" -H "If-None-Match: $etag"
@@ -424,13 +424,65 @@ two_snapshots() {
     two_snapshots
     get "/api/leaderboard/formatted?at=$(date -u +%F)"
     expect "the day's last" 2 "$(jq .total "$body")"
-    expect "not for good: the day is not over" "" "$(header cache-control | grep immutable)"
+    expect "not for good: the newest may still be followed" "" "$(header cache-control | grep immutable)"
     get '/api/leaderboard/formatted?at=2020-01-01'
     expect_status 404
     expect_line "at: " "$(jq -r .detail "$body")"
     get '/api/leaderboard/formatted?at=yesterday'
     expect_status 400
     expect_line "at: " "$(jq -r .detail "$body")"
+}
+
+@test "unknown parameters are named" {
+    two_snapshots
+    local path
+    for path in '/api/leaderboard/changes?since=1&limt=3' '/api/leaderboard/snapshots?bogus=3' '/api/leaderboard/stats?att=1'; do
+        get "$path"
+        expect_status 400
+        expect_line "there is no such parameter here" "$(jq -r .detail "$body")"
+    done
+}
+
+@test "after the database was lost, its numbers mean what the new one has" {
+    two_snapshots
+    get '/api/leaderboard/formatted?at=1'
+    expect "then" '["acme/one"]' "$(jq -c '[.models[].model.name]' "$body")"
+    get '/api/leaderboard/changes?since=1'
+    rm -f "$STATE_DIR"/cache.db*
+    { sample_row acme/three; sample_row acme/four; } | put_rows
+    fetcher --quiet pull official-providers contents
+    get '/api/leaderboard/formatted?at=1'
+    expect "now" '["acme/three","acme/four"]' "$(jq -c '[.models[].model.name]' "$body")"
+    { sample_row acme/three; sample_row acme/five; } | put_rows
+    fetcher --quiet pull contents
+    get '/api/leaderboard/changes?since=1'
+    expect "new and gone" '["acme/five"] ["acme/four"]' "$(jq -r '"\([.new[].name] | tojson) \([.gone[].name] | tojson)"' "$body")"
+}
+
+@test "a past that today's leaderboard cannot show is 404, and says why" {
+    two_snapshots
+    echo '{"id":"x","foo":1}' | snapshot cccccccccccccccccccccccccccccccccccccccc 2027-01-01T00:00:00Z
+    get /api/leaderboard/formatted?at=ccccccc
+    expect_status 404
+    expect_line "cannot be shown by today's settings" "$(jq -r .detail "$body")"
+}
+
+@test "an address may have so many past leaderboards put together" {
+    local i
+    start_server
+    put_providers acme
+    for i in {1..24}; do
+        sample_row "acme/m$i" '{id: .eval_name} + .' | snapshot "$(printf '%040x' $((i + 160000000)))" "2024-01-$(printf %02d $i)T00:00:00Z"
+    done
+    for ((i = 1; i <= 24; i++)); do
+        get "/api/leaderboard/stats?at=2024-01-$(printf %02d $i)"
+        [ "$status" = 200 ] || break
+    done
+    expect_status 429
+    [ "$i" -gt 20 ]
+    [ "$(header retry-after)" -gt 0 ]
+    get /api/leaderboard/stats?at=2024-01-20
+    expect "what is built already" 200 "$status"
 }
 
 @test "past boards take bounded room: the one that was made first goes" {

@@ -11,7 +11,7 @@ const later = {
   queue: () => import("./queue.js"),
   submit: () => import("./submit.js"),
 };
-const title = document.title;
+let title = document.title;
 let shown;
 
 async function show() {
@@ -48,7 +48,17 @@ document.addEventListener("click", (event) => {
   update({ view: link.dataset.view, compare: [] });
 });
 
+// The leaderboard's own name. Without it the page is the same.
+async function name() {
+  const answer = await fetch("api/leaderboard/about");
+  if (!answer.ok) return;
+  const named = (await answer.json()).title;
+  document.title = document.title.replace(title, () => named);
+  byId("title").textContent = title = named;
+}
+
 account.start();
 filters.start();
 onChange(show);
 show();
+name().catch(() => {});

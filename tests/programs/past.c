@@ -47,7 +47,7 @@ main(int argc, char **argv)
     buf_init(&block, BLOCK_MAX);
     read_providers(db, &providers, &arena);
     if (past_find(db, argv[5], &snapshot, &why) != PAST_FOUND ||
-        !past_board(db, &leaderboard, &snapshot, &providers, &block, &board, &why))
+        past_board(db, &leaderboard, &snapshot, &providers, &block, &board, &why) != PAST_FOUND)
         errx(1, "%s", why.text);
     const char *rows = board_fragments(&board, body, profile, 0, board.rows, &length);
     const char *head = profile == PROFILE_SPACE ? "[" : "{\"models\":[";
