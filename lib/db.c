@@ -59,6 +59,22 @@ schema_version(enum sql_database database)
     return version;
 }
 
+static void
+db_unlock(struct db *db)
+{
+    flock(db->lock, LOCK_UN);
+}
+
+static bool
+db_lock(struct db *db, struct error *why)
+{
+    if (file_lock(db->lock, BUSY_TIMEOUT_MS))
+        return true;
+    error_set(why, "database: another program holds its lock for more than %d s",
+              BUSY_TIMEOUT_MS / 1000);
+    return false;
+}
+
 /* Runs the migrations that the file has not seen, in one transaction. */
 static enum db_result
 db_migrate(struct db *db, enum sql_database database, struct error *why)
@@ -134,10 +150,16 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
         free(name);
         if (db->lock < 0)
             return DB_FAILED;
-        if (!db_execute(db,
-                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                        "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=4194304",
-                        why))
+        /* Two that turn a new file into a WAL database at once would find it locked: no timeout
+         * helps there. */
+        if (!db_lock(db, why))
+            return DB_FAILED;
+        bool set = db_execute(db,
+                              "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                              "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=4194304",
+                              why);
+        db_unlock(db);
+        if (!set)
             return DB_FAILED;
         enum db_result result = db_migrate(db, database, why);
         if (result == DB_OTHER)
@@ -291,22 +313,6 @@ db_column_text(sqlite3_stmt *statement, int index)
     const unsigned char *text = sqlite3_column_text(statement, index);
 
     return text == NULL ? "" : (const char *)text;
-}
-
-static void
-db_unlock(struct db *db)
-{
-    flock(db->lock, LOCK_UN);
-}
-
-static bool
-db_lock(struct db *db, struct error *why)
-{
-    if (file_lock(db->lock, BUSY_TIMEOUT_MS))
-        return true;
-    error_set(why, "database: another program holds its lock for more than %d s",
-              BUSY_TIMEOUT_MS / 1000);
-    return false;
 }
 
 enum db_result
