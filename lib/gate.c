@@ -71,8 +71,8 @@ gate_enter(struct gate *gate, struct error *why)
     if (gate->hub == NULL && (gate->hub = hub_open(gate->config, why)) == NULL)
         return false;
     for (int i = 0; i <= gate->places; i++) {
-        /* Each once; then the one where chance puts us in the queue. */
-        int number = i < gate->places ? i : (int)(getpid() % gate->places);
+        /* Each once; then in the queue for the first. */
+        int number = i < gate->places ? i : 0;
         snprintf(what, sizeof what, "gate%d", number);
         gate_path(gate, what, path);
         int place = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);

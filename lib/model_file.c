@@ -12,7 +12,7 @@ enum {
     JSON_FILE_MAX = 16 << 20,
     JSON_VALUES_MAX = 500000, /* a value takes up to some 250 bytes of memory */
     HEADER_MAX = 25000000,    /* of a safetensors file, as in the Hub's own clients */
-    SHARDS_MAX = 32, /* two exchanges each, within one deadline */
+    SHARDS_MAX = 32,          /* two exchanges each, within one deadline */
 };
 
 static const char save_again[] =
