@@ -1,5 +1,6 @@
 #include "http.h"
 
+#include "ending.h"
 #include "json.h"
 
 #include <errno.h>
@@ -15,10 +16,7 @@
 #include <strings.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -27,7 +25,6 @@ enum {
     TARGET_MAX = 8 * 1024,
     ID_MAX = 64,
     PREFLIGHT_AGE_S = 86400,
-    ORPHAN_CHECK_MS = 5000,
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
 };
 
@@ -636,51 +633,6 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
     return true;
 }
 
-/* What ends a program that waits for a request. */
-struct ending {
-    int signals; /* descriptor that SIGTERM and SIGINT can be read from; they do nothing else */
-    pid_t parent;
-    char socket[sizeof((struct sockaddr_un *)0)->sun_path]; /* where lighttpd finds us; "": unknown
-                                                             */
-    ino_t inode;
-};
-
-static void
-ending_init(struct ending *ending)
-{
-    struct sockaddr_un address = { 0 };
-    socklen_t size = sizeof address;
-    struct stat file = { 0 };
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    /* A connection may be gone before it is taken, as lighttpd's probes are: only poll() waits. */
-    fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
-    *ending =
-        (struct ending){ .signals = signalfd(-1, &signals, SFD_CLOEXEC), .parent = getppid() };
-    if (getsockname(0, (struct sockaddr *)(void *)&address, &size) == 0 &&
-        address.sun_family == AF_UNIX)
-        memcpy(ending->socket, address.sun_path, sizeof address.sun_path);
-    /* Where it is gone already the inode is 0, which no file has. */
-    if (ending->socket[0] != '\0' && stat(ending->socket, &file) == 0)
-        ending->inode = file.st_ino;
-}
-
-/* True when lighttpd is gone, or has given our socket's place to another. It asks its programs to
- * end, but one that it has only just started may not hear it. */
-static bool
-orphaned(const struct ending *ending)
-{
-    struct stat file;
-
-    return getppid() != ending->parent ||
-           (ending->socket[0] != '\0' &&
-            (stat(ending->socket, &file) != 0 || file.st_ino != ending->inode));
-}
-
 /* Waits for a request; false when it is time to end. */
 static bool
 app_wait(const struct ending *ending)
@@ -689,9 +641,9 @@ app_wait(const struct ending *ending)
                                 { .fd = ending->signals, .events = POLLIN } };
 
     for (;;) {
-        int ready = poll(waiting, 2, ORPHAN_CHECK_MS);
+        int ready = poll(waiting, 2, ENDING_CHECK_MS);
         if (waiting[1].revents != 0 || (ready < 0 && errno != EINTR) ||
-            (ready == 0 && orphaned(ending)))
+            (ready == 0 && ending_orphaned(ending)))
             return false;
         if (ready > 0)
             return true;
@@ -749,7 +701,7 @@ app_run(const struct app *app)
         FCGX_Finish_r(&fcgi);
     }
     FCGX_Free(&fcgi, 1);
-    close(ending.signals);
+    ending_close(&ending);
     ratelimit_close(shared.limit);
     metrics_close(shared.metrics);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "stopped", LOG_TEXT("program", app->name));

@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include "ending.h"
 #include "http.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +20,8 @@ enum { HEAD_MAX = 16 * 1024, RETRY_AFTER_S = 30, TICK_US = 1000000, ID_MAX = 64 
 
 /* Where the descriptors stand that are waited for; the clients' come after them. */
 enum { ON_SIGNAL, ON_LISTEN, ON_CLIENTS };
+
+enum { ENDING_TICKS = 5 }; /* between two looks whether lighttpd is still there */
 
 struct client {
     FCGX_Request fcgi; /* its streams point to it: it stays where it is */
@@ -29,6 +31,7 @@ struct client {
 };
 
 struct server {
+    struct ending ending;
     const struct stream *stream;
     struct ratelimit *limit;
     struct metrics *metrics;
@@ -277,6 +280,7 @@ static bool
 serve(struct server *server)
 {
     int64_t tick_us = now_us(), told_us = tick_us;
+    unsigned ticks = 0;
     struct buf text;
     bool good = true;
 
@@ -295,6 +299,8 @@ serve(struct server *server)
         if (now_us() < tick_us + TICK_US)
             continue;
         tick_us = now_us();
+        if (++ticks % ENDING_TICKS == 0 && ending_orphaned(&server->ending))
+            break;
         buf_reset(&text);
         server->stream->poll(server->stream->context, &text);
         if (text.length == 0 && tick_us - told_us >= STREAM_HEARTBEAT_S * 1000000)
@@ -314,20 +320,14 @@ stream_run(const struct stream *stream)
     struct server *server = mem_zero(1, sizeof *server);
     struct error why;
     char path[PATH_MAX];
-    sigset_t signals;
 
-    /* Read from a descriptor, a signal cannot come between a look and a wait. */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-    if (signal_fd < 0 || FCGX_Init() != 0 || fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) != 0) {
+    ending_init(&server->ending);
+    if (server->ending.signals < 0 || FCGX_Init() != 0) {
         free(server);
         return EXIT_SYSTEM;
     }
     server->stream = stream;
-    server->polled[ON_SIGNAL] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
+    server->polled[ON_SIGNAL] = (struct pollfd){ .fd = server->ending.signals, .events = POLLIN };
     server->polled[ON_LISTEN] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
     log_event(&stream->config->log, LEVEL_INFO, LOG_HTTP, "ready",
               LOG_TEXT("program", stream->name));
@@ -341,7 +341,7 @@ stream_run(const struct stream *stream)
         client_free(server->client[--server->count], false);
     ratelimit_close(server->limit);
     metrics_close(server->metrics);
-    close(signal_fd);
+    ending_close(&server->ending);
     free(server);
     log_event(&stream->config->log, LEVEL_INFO, LOG_HTTP, "stopped",
               LOG_TEXT("program", stream->name));

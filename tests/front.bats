@@ -88,6 +88,25 @@ start_all() {
 TEXT
 }
 
+@test "all programs end with lighttpd, however and whenever it ends" {
+    local signal round state=$STATE_DIR
+    for signal in TERM KILL; do
+        for round in 1 2 3; do
+            # At once after its start, in the midst of it, and when all are there.
+            lighttpd -D -f "$ROOT/lighttpd.conf" 3>&- &
+            SERVER=$!
+            PIDS+=($SERVER)
+            case $round in
+            2) await "port $PORT" port_open "$PORT" ;;
+            3) await "all processes" all_there ;;
+            esac
+            kill -$signal "$SERVER"
+            wait "$SERVER" 2>/dev/null || true
+            await "the end of all programs" nothing_left "$state" || { left "$state" | xargs ps -fp >&2; false; }
+        done
+    done
+}
+
 @test "each program gets only the secrets that it uses" {
     export HF_TOKEN=s-token HF_READ_TOKEN=s-read HUB_WEBHOOK_SECRET=s-hook
     start_all

@@ -73,6 +73,11 @@ stop_all() {
     rm -rf "$STATE_DIR"
 }
 
+# left STATE_DIR: the pids of what was started with it and runs, but for those that look. (grep's exit
+# code tells nothing: processes that end while it looks are an error to it.)
+left() { (unset STATE_DIR && grep -lzs "^STATE_DIR=$1\$" /proc/[0-9]*/environ | cut -d / -f 3); }
+nothing_left() { [ -z "$(left "$1")" ]; }
+
 hubctl() { "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" "$@"; }
 fetcher() { "$PROGRAM_DIR/fetcher" "$@"; }
 

@@ -25,11 +25,6 @@ run_in() {
 # served STATE_DIR PORT: the URLs were printed and the sample data is there.
 served() { grep -q 'Stop with Ctrl-C' "$1/said"; }
 
-# left STATE_DIR: the pids of what was started with it and runs, but for those that look. (grep's exit
-# code tells nothing: processes that end while it looks are an error to it.)
-left() { (unset STATE_DIR && grep -lzs "^STATE_DIR=$1\$" /proc/[0-9]*/environ | cut -d / -f 3); }
-nothing_left() { [ -z "$(left "$1")" ]; }
-
 # ended PID STATE_DIR: the command is over, so that nothing is started any more, and then so is all that
 # it started. What outlives it by mistake stays, and is named.
 ended() {
