@@ -225,11 +225,20 @@ put_answer(struct buf *out, const struct shown *shown, const struct query *query
     buf_byte(out, '}');
 }
 
+static void
+name_file(struct request *request, struct response *response, const struct board *board,
+          enum export_format format)
+{
+    response_header(response, "Content-Disposition",
+                    arena_format(&request->arena, "attachment; filename=\"leaderboard%s%.8s.%s\"",
+                                 board->revision[0] == '\0' ? "" : "-", board->revision,
+                                 export_suffix(format)));
+}
+
 static int
 put_file(struct program *program, struct request *request, struct response *response,
          const struct shown *shown, const struct query_rows *rows)
 {
-    const char *revision = shown->board->revision;
     struct error why;
 
     if (!export_rows(&response->body, shown->format, shown->board, rows, shown->fields, &why)) {
@@ -238,10 +247,7 @@ put_file(struct program *program, struct request *request, struct response *resp
         return response_detail(response, 500, "%s", why.text);
     }
     response->type = export_type(shown->format);
-    response_header(response, "Content-Disposition",
-                    arena_format(&request->arena, "attachment; filename=\"leaderboard%s%.8s.%s\"",
-                                 revision[0] == '\0' ? "" : "-", revision,
-                                 export_suffix(shown->format)));
+    name_file(request, response, shown->board, shown->format);
     return 200;
 }
 
@@ -301,6 +307,22 @@ answer(struct program *program, struct request *request, struct response *respon
                  : answer_query(program, request, response, &shown);
 }
 
+/* The dataset's own parquet file. */
+static int
+answer_own(const struct program *program, struct request *request, struct response *response,
+           const struct board *board)
+{
+    const struct variant *own = &boards_snapshots(program->boards)->parquet;
+
+    response->file =
+        arena_format(&request->arena, "%s/public/%s", program->config->state_dir, own->file);
+    response->file_length = own->length;
+    boards_cacheable(program->boards, request, response, export_type(EXPORT_PARQUET), own->etag);
+    name_file(request, response, board, EXPORT_PARQUET);
+    metrics_count(request->metrics, METRIC_BODY_KEPT);
+    return 200;
+}
+
 static int
 answer_file(struct program *program, struct request *request, struct response *response,
             enum export_format format)
@@ -309,6 +331,13 @@ answer_file(struct program *program, struct request *request, struct response *r
                            .profile = PROFILE_DOCUMENTED,
                            .format = format };
 
+    if (format == EXPORT_PARQUET && request->queries == 0) {
+        int status = boards_get(program->boards, request, response, &shown.board);
+        if (status != 0)
+            return status;
+        if (boards_snapshots(program->boards)->parquet.file[0] != '\0')
+            return answer_own(program, request, response, shown.board);
+    }
     return answer_query(program, request, response, &shown);
 }
 

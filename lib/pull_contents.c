@@ -59,7 +59,7 @@ pull_providers(const struct pull *pull, const char *sha, struct error *why)
     struct table table;
     size_t rows = 0;
 
-    if (!pull_table(pull, repo, sha, &table, why))
+    if (!pull_table(pull, repo, sha, &table, NULL, why))
         return false;
     json_t *names = pull_curated_set(&table, repo, why);
     bool good = names != NULL && db_begin(pull->db, why) == DB_OK;
@@ -229,7 +229,8 @@ write_body(const struct pull *pull, const struct board *board, enum body body, e
 /* Publishes the board and the bodies that it holds, and replaces the rows. */
 static bool
 board_publish(const struct pull *pull, const struct view *view, const struct board *board,
-              const struct buf *block, const char *fingerprint, struct error *why)
+              const struct buf *block, const struct buf *own, const char *fingerprint,
+              struct error *why)
 {
     struct snapshots snapshots = { 0 }, before;
     const char *state_dir = pull->config->state_dir;
@@ -240,6 +241,7 @@ board_publish(const struct pull *pull, const struct view *view, const struct boa
             good = good &&
                    write_body(pull, board, (enum body)body, (enum profile)profile, &snapshots, why);
     good = good && snapshot_write_board(&snapshots, state_dir, block, why) &&
+           (own->length == 0 || snapshot_write_parquet(&snapshots, state_dir, own, why)) &&
            db_begin(pull->db, why) == DB_OK;
     if (!good)
         return false;
@@ -255,8 +257,8 @@ board_publish(const struct pull *pull, const struct view *view, const struct boa
 
 static bool
 contents_replace(const struct pull *pull, const struct view *view, const struct table *table,
-                 const char *sha, const struct providers *providers, const char *fingerprint,
-                 struct error *why)
+                 const struct buf *own, const char *sha, const struct providers *providers,
+                 const char *fingerprint, struct error *why)
 {
     struct board board;
     struct buf block;
@@ -266,7 +268,7 @@ contents_replace(const struct pull *pull, const struct view *view, const struct 
         board_build(&block, pull->leaderboard, view, table, providers, sha, time(NULL), why) &&
         board_open(&board, block.data, block.length, why);
     if (good) {
-        good = board_publish(pull, view, &board, &block, fingerprint, why);
+        good = board_publish(pull, view, &board, &block, own, fingerprint, why);
         board_close(&board);
     }
     buf_free(&block);
@@ -278,15 +280,20 @@ pull_contents(const struct pull *pull, const char *sha, const struct providers *
               const char *fingerprint, struct error *why)
 {
     struct table table;
+    struct buf own;
 
-    if (!pull_table(pull, pull->config->contents_repo, sha, &table, why))
+    buf_init(&own, 0);
+    if (!pull_table(pull, pull->config->contents_repo, sha, &table, &own, why)) {
+        buf_free(&own);
         return false;
+    }
     struct view *view = view_new(pull->leaderboard, &table, why);
     if (view == NULL)
         error_prefix(why, "dataset %s", pull->config->contents_repo);
     bool good = view != NULL && columns_kept(pull, view, why) &&
-                contents_replace(pull, view, &table, sha, providers, fingerprint, why);
+                contents_replace(pull, view, &table, &own, sha, providers, fingerprint, why);
     view_free(view);
     table_free(&table);
+    buf_free(&own);
     return good;
 }

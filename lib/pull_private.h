@@ -12,9 +12,10 @@ bool pull_finish(const struct pull *pull, enum dataset dataset, const char *sha,
                  const char *fingerprint, size_t rows, bool good, struct error *why);
 
 /* The rows of a dataset at a commit, from its parquet or JSON files. On true the caller owns the
- * table. */
+ * table. Where they are one parquet file its bytes go into `own` (an empty buffer; NULL: nobody
+ * wants them). */
 bool pull_table(const struct pull *pull, const char *repo, const char *sha, struct table *table,
-                struct error *why);
+                struct buf *own, struct error *why);
 
 /* The official providers that a table holds in its first row's CURATED_SET: a new reference to a
  * list that is not empty, or NULL with `why`. */

@@ -77,7 +77,7 @@ table_append(struct table *table, struct table *more, struct error *why)
 /* Downloads one file and reads it. */
 static bool
 fetch_file(const struct pull *pull, const char *repo, const char *sha, const struct hub_file *file,
-           struct table *table, struct error *why)
+           struct table *table, struct buf *own, struct error *why)
 {
     struct buf content;
     bool good = false;
@@ -88,14 +88,17 @@ fetch_file(const struct pull *pull, const char *repo, const char *sha, const str
         if (!good)
             error_prefix(why, "%s of dataset %s", file->path, repo);
     }
-    buf_free(&content);
+    if (good && own != NULL && rows_layout(file->path) == ROWS_PARQUET)
+        *own = content; /* which changes hands */
+    else
+        buf_free(&content);
     return good;
 }
 
 /* The rows of a dataset at a commit. On true the caller owns the table. */
 bool
 pull_table(const struct pull *pull, const char *repo, const char *sha, struct table *table,
-           struct error *why)
+           struct buf *own, struct error *why)
 {
     const struct hub_file *files[FILES_MAX];
     struct hub_tree tree;
@@ -105,11 +108,12 @@ pull_table(const struct pull *pull, const char *repo, const char *sha, struct ta
     if (hub_list(pull->hub, repo, sha, &tree, why) != HUB_OK)
         return false;
     size_t count = choose_files(&tree, repo, files, why);
-    bool good = count != 0 && fetch_file(pull, repo, sha, files[0], table, why);
+    bool good =
+        count != 0 && fetch_file(pull, repo, sha, files[0], table, count == 1 ? own : NULL, why);
     if (good && count > 1)
         table->arena.max_bytes = 0; /* each file was bounded by its own size */
     for (size_t i = 1; good && i < count; i++) {
-        good = fetch_file(pull, repo, sha, files[i], &more, why);
+        good = fetch_file(pull, repo, sha, files[i], &more, NULL, why);
         if (good) {
             good = table_append(table, &more, why);
             if (!good)

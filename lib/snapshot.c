@@ -16,6 +16,7 @@ enum { KEEP_S = 3600, ETAG_HEX = 32, ENCODED_MAX = 1 << 30 };
 
 static const char *const body_names[BODY_COUNT] = { "leaderboard", "formatted" };
 static const char board_name[] = "board"; /* of no profile, in no coding */
+static const char parquet_name[] = "parquet";
 
 const char *
 body_name(enum body body)
@@ -93,6 +94,13 @@ snapshot_write_board(struct snapshots *snapshots, const char *state_dir, const s
            variant_write(&snapshots->board, state_dir, board_name, "bin", content, why);
 }
 
+bool
+snapshot_write_parquet(struct snapshots *snapshots, const char *state_dir,
+                       const struct buf *content, struct error *why)
+{
+    return variant_write(&snapshots->parquet, state_dir, "leaderboard", parquet_name, content, why);
+}
+
 static bool
 variant_record(const struct variant *variant, struct db *db, const char *name, const char *profile,
                enum encoding encoding, struct error *why)
@@ -117,7 +125,11 @@ snapshot_record(const struct snapshots *snapshots, struct db *db, const char *st
                                     body_names[body], profile_name((enum profile)profile),
                                     (enum encoding)encoding, why))
                     return false;
-    return variant_record(&snapshots->board, db, board_name, "", ENCODING_IDENTITY, why);
+    return variant_record(&snapshots->board, db, board_name, "", ENCODING_IDENTITY, why) &&
+           (snapshots->parquet.file[0] == '\0'
+                ? db_run(db, SQL_SNAPSHOT_DELETE, why, DB_TEXT(parquet_name))
+                : variant_record(&snapshots->parquet, db, parquet_name, "", ENCODING_IDENTITY,
+                                 why));
 }
 
 /* Which variant the rows of the database call so; NULL when none. */
@@ -131,6 +143,8 @@ variant_find(struct snapshots *snapshots, const char *name, const char *profile_
 
     if (strcmp(name, board_name) == 0)
         return &snapshots->board;
+    if (strcmp(name, parquet_name) == 0)
+        return &snapshots->parquet;
     while (body < BODY_COUNT && strcmp(body_names[body], name) != 0)
         body++;
     return body == BODY_COUNT || encoding == ENCODING_COUNT ||
@@ -161,14 +175,15 @@ snapshot_load(struct snapshots *snapshots, struct db *db, struct error *why)
     return failure.text[0] == '\0';
 }
 
-enum { ENCODED = BODY_COUNT * PROFILE_COUNT * ENCODING_COUNT, VARIANTS = ENCODED + 1 };
+enum { ENCODED = BODY_COUNT * PROFILE_COUNT * ENCODING_COUNT, VARIANTS = ENCODED + 2 };
 
 /* The i-th of all variants. */
 static const struct variant *
 variant_at(const struct snapshots *snapshots, size_t index)
 {
-    return index == ENCODED
-               ? &snapshots->board
+    return index == ENCODED ? &snapshots->board
+           : index == ENCODED + 1
+               ? &snapshots->parquet
                : &snapshots
                       ->variant[index / (PROFILE_COUNT * ENCODING_COUNT)]
                                [index / ENCODING_COUNT % PROFILE_COUNT][index % ENCODING_COUNT];
@@ -182,6 +197,8 @@ snapshot_complete(const struct snapshots *snapshots, const char *state_dir)
 
     for (size_t i = 0; i < VARIANTS; i++) {
         const struct variant *variant = variant_at(snapshots, i);
+        if (variant == &snapshots->parquet && variant->file[0] == '\0')
+            continue;
         if (variant->file[0] == '\0' || !public_path(path, state_dir, variant->file) ||
             stat(path, &status) != 0 || (uint64_t)status.st_size != variant->length)
             return false;

@@ -32,7 +32,8 @@ struct variant {
 
 struct snapshots {
     struct variant variant[BODY_COUNT][PROFILE_COUNT][ENCODING_COUNT];
-    struct variant board; /* as it is */
+    struct variant board;   /* as it is */
+    struct variant parquet; /* the dataset's own file; none where that is no single parquet file */
 };
 
 /* Encodes a body and writes its files. The transaction comes later: snapshot_record(). */
@@ -45,6 +46,11 @@ bool snapshot_write_board(struct snapshots *snapshots, const char *state_dir,
                           const struct buf *content, struct error *why)
     __attribute__((warn_unused_result));
 
+/* Writes the dataset's own file. */
+bool snapshot_write_parquet(struct snapshots *snapshots, const char *state_dir,
+                            const struct buf *content, struct error *why)
+    __attribute__((warn_unused_result));
+
 /* Records all variants, inside the caller's transaction. The files' folder is synced first. */
 bool snapshot_record(const struct snapshots *snapshots, struct db *db, const char *state_dir,
                      struct error *why) __attribute__((warn_unused_result));
@@ -53,7 +59,7 @@ bool snapshot_record(const struct snapshots *snapshots, struct db *db, const cha
 bool snapshot_load(struct snapshots *snapshots, struct db *db, struct error *why)
     __attribute__((warn_unused_result));
 
-/* True when every variant is recorded and its file is there with its length. */
+/* True when every variant that must be there is recorded and its file is there with its length. */
 bool snapshot_complete(const struct snapshots *snapshots, const char *state_dir);
 
 /* Deletes files that `snapshots` does not name and that have been without a row for an hour, and

@@ -172,7 +172,7 @@ verify_dataset(const struct pull *pull, enum dataset dataset, FILE *out, struct 
     if (hub_revision(pull->hub, repo, sha, why) != HUB_OK)
         return -1;
     if (dataset == DATASET_CONTENTS || dataset == DATASET_PROVIDERS) {
-        if (!pull_table(pull, repo, sha, &table, why))
+        if (!pull_table(pull, repo, sha, &table, NULL, why))
             return -1;
         differences = dataset == DATASET_CONTENTS ? verify_contents(pull, &table, out)
                                                   : verify_providers(pull, &table, out, why);

@@ -8,3 +8,6 @@ ON CONFLICT (name, profile, encoding) DO UPDATE SET file = ?4, etag = ?5, length
 
 -- name: snapshot_list
 SELECT name, profile, encoding, file, etag, length, published_at FROM snapshots;
+
+-- name: snapshot_delete
+DELETE FROM snapshots WHERE name = ?1;

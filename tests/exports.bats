@@ -26,6 +26,27 @@ put_models() {
 # The last answer's parquet as JSON lines.
 parquet() { "$PROGRAM_DIR/parquet-cat" "$body"; }
 
+@test "without parameters, parquet is the dataset's own file, where that is one" {
+    "$PROGRAM_DIR/tests/samples" "$STATE_DIR/samples" --owner acme --rows 40 >/dev/null
+    hubctl import "$STATE_DIR/samples" >/dev/null
+    fetcher --quiet pull official-providers contents
+    get /api/leaderboard.parquet
+    expect_status 200
+    cmp "$body" "$STATE_DIR"/samples/datasets/acme/contents/data/*.parquet
+    expect "type" application/vnd.apache.parquet "$(header content-type)"
+    grep -q "leaderboard-$(query "SELECT substr(revision, 1, 8) FROM datasets WHERE name = 'contents'").parquet" <<<"$(header content-disposition)"
+    get /api/leaderboard.parquet -H "If-None-Match: $(header etag)"
+    expect_status 304
+    # With a filter it is written anew; without such a file always.
+    get '/api/leaderboard.parquet?limit=3'
+    expect "rows" 3 "$("$PROGRAM_DIR/parquet-cat" "$body" | wc -l)"
+    hubctl rm datasets/acme/contents data >/dev/null
+    sample_row acme/one | put_rows
+    fetcher --quiet pull contents --accept-loss
+    get /api/leaderboard.parquet
+    expect "rows" 1 "$("$PROGRAM_DIR/parquet-cat" "$body" | wc -l)"
+}
+
 @test "before the first sync a file is 503, as everything is" {
     get /api/leaderboard.csv
     expect_status 503
