@@ -70,7 +70,8 @@ stop_all() {
     for pid in "${PIDS[@]}"; do
         wait "$pid" 2>/dev/null || true
     done
-    rm -rf "$STATE_DIR"
+    # A program that was only just started may still be making a file there.
+    await "the removal of $STATE_DIR" rm -rf "$STATE_DIR"
 }
 
 # left STATE_DIR: the pids of what was started with it and runs, but for those that look. (grep's exit
