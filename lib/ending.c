@@ -2,19 +2,14 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 void
 ending_init(struct ending *ending)
 {
-    struct sockaddr_un address = { 0 };
-    socklen_t size = sizeof address;
-    struct stat file;
     sigset_t signals;
 
     sigemptyset(&signals);
@@ -22,15 +17,7 @@ ending_init(struct ending *ending)
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
-    *ending =
-        (struct ending){ .signals = signalfd(-1, &signals, SFD_CLOEXEC), .parent = getppid() };
-    _Static_assert(sizeof ending->socket == sizeof address.sun_path, "room for any address");
-    if (getsockname(STDIN_FILENO, (struct sockaddr *)(void *)&address, &size) == 0 &&
-        address.sun_family == AF_UNIX)
-        memcpy(ending->socket, address.sun_path, sizeof address.sun_path);
-    /* Where it is gone already the inode stays 0, which no file has. */
-    if (ending->socket[0] != '\0' && stat(ending->socket, &file) == 0)
-        ending->inode = file.st_ino;
+    *ending = (struct ending){ .signals = signalfd(-1, &signals, SFD_CLOEXEC) };
 }
 
 void
@@ -40,11 +27,15 @@ ending_close(const struct ending *ending)
 }
 
 bool
-ending_orphaned(const struct ending *ending)
+ending_orphaned(void)
 {
-    struct stat file;
+    static const char name[] = "lighttpd\n";
+    char path[64], comm[32] = "";
 
-    return getppid() != ending->parent ||
-           (ending->socket[0] != '\0' &&
-            (stat(ending->socket, &file) != 0 || file.st_ino != ending->inode));
+    snprintf(path, sizeof path, "/proc/%ld/comm", (long)getppid());
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? -1 : read(file, comm, sizeof comm - 1);
+    if (file >= 0)
+        close(file);
+    return length > 0 && strcmp(comm, name) != 0;
 }

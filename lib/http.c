@@ -589,12 +589,7 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
     struct buf path;
 
     /* A program that lighttpd starts anew while it is ending itself would outlive it. */
-    pid_t parent = getppid();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) {
-        *code = EXIT_SYSTEM;
-        return false;
-    }
     if (argc > 1) {
         bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
         fprintf(help ? stdout : stderr,
@@ -643,7 +638,7 @@ app_wait(const struct ending *ending)
     for (;;) {
         int ready = poll(waiting, 2, ENDING_CHECK_MS);
         if (waiting[1].revents != 0 || (ready < 0 && errno != EINTR) ||
-            (ready == 0 && ending_orphaned(ending)))
+            (ready == 0 && ending_orphaned()))
             return false;
         if (ready > 0)
             return true;
