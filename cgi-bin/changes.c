@@ -171,19 +171,13 @@ static int
 admit(const struct program *program, struct request *request, struct response *response)
 {
     const struct rate rate = { program->config->rate_requests, program->config->rate_window };
-    char key[ADDRESS_TEXT];
+    unsigned cost = (unsigned)(rate.requests / COMPARISONS_A_WINDOW);
+    long retry_s;
 
-    if (request->limit == NULL)
+    if (request_admitted(request, response, "changes", NULL, rate, cost, &retry_s))
         return 0;
-    address_key(key, request->client);
-    struct rate_state state = ratelimit_take(request->limit, "changes", key, rate,
-                                             (unsigned)(rate.requests / COMPARISONS_A_WINDOW));
-    if (state.admitted)
-        return 0;
-    metrics_count(request->metrics, METRIC_RATE_LIMITED);
-    buf_format(&response->headers, "Retry-After: %ld\r\n", state.retry_s);
     return response_detail(response, 429, "too many comparisons from your address: go on in %ld s",
-                           state.retry_s);
+                           retry_s);
 }
 
 /* Compares two snapshots into `compared`. Returns 0, or the status of an answer. */

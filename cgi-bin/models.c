@@ -408,18 +408,14 @@ static int
 limit_checks(const struct attempt *attempt)
 {
     const struct rate rate = { CHECKS_MAX, CHECKS_WINDOW_S };
+    long retry_s;
 
-    if (attempt->request->limit == NULL)
+    if (request_admitted(attempt->request, attempt->response, "checks", attempt->request->user,
+                         rate, 1, &retry_s))
         return 0;
-    struct rate_state state =
-        ratelimit_take(attempt->request->limit, "checks", attempt->request->user, rate, 1);
-    if (state.admitted)
-        return 0;
-    metrics_count(attempt->request->metrics, METRIC_RATE_LIMITED);
-    buf_format(&attempt->response->headers, "Retry-After: %ld\r\n", state.retry_s);
     return response_detail(attempt->response, 429,
                            "%s has tried to submit %d times within %d minutes: go on in %ld s",
-                           attempt->request->user, CHECKS_MAX, CHECKS_WINDOW_S / 60, state.retry_s);
+                           attempt->request->user, CHECKS_MAX, CHECKS_WINDOW_S / 60, retry_s);
 }
 
 /* Finds the model, and what stands against it in the database. */

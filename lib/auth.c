@@ -135,20 +135,14 @@ static int
 unknown_limit(struct request *request, struct response *response, unsigned cost)
 {
     const struct rate rate = { UNKNOWN_MAX, UNKNOWN_WINDOW_S };
-    char key[ADDRESS_TEXT];
+    long retry_s;
 
-    if (request->limit == NULL)
+    if (request_admitted(request, response, "auth", NULL, rate, cost, &retry_s))
         return 0;
-    address_key(key, request->client);
-    struct rate_state state = ratelimit_take(request->limit, "auth", key, rate, cost);
-    if (state.admitted)
-        return 0;
-    metrics_count(request->metrics, METRIC_RATE_LIMITED);
-    buf_format(&response->headers, "Retry-After: %ld\r\n", state.retry_s);
     return response_detail(response, 429,
                            "too many tokens from your address that the Hub does not know: go on in "
                            "%ld s",
-                           state.retry_s);
+                           retry_s);
 }
 
 int

@@ -121,20 +121,15 @@ static int
 build_limit(struct request *request, struct response *response)
 {
     const struct rate rate = { BUILDS_MAX, BUILDS_WINDOW_S };
-    char key[ADDRESS_TEXT];
+    long retry_s;
 
-    if (request->limit == NULL || request->config->rate_requests == 0)
+    if (request->config->rate_requests == 0 ||
+        request_admitted(request, response, "past", NULL, rate, 1, &retry_s))
         return 0;
-    address_key(key, request->client);
-    struct rate_state state = ratelimit_take(request->limit, "past", key, rate, 1);
-    if (state.admitted)
-        return 0;
-    metrics_count(request->metrics, METRIC_RATE_LIMITED);
-    buf_format(&response->headers, "Retry-After: %ld\r\n", state.retry_s);
     return response_detail(response, 429,
                            "at: %d past leaderboards were put together for your address within %d "
                            "minutes: go on in %ld s",
-                           BUILDS_MAX, BUILDS_WINDOW_S / 60, state.retry_s);
+                           BUILDS_MAX, BUILDS_WINDOW_S / 60, retry_s);
 }
 
 /* What it means that a past cannot be shown. */

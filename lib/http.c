@@ -103,6 +103,38 @@ request_only(const struct request *request, struct response *response, const cha
     return 0;
 }
 
+/* What limits by address count by. */
+static const char *
+client_key(const struct request *request, char key[ADDRESS_TEXT])
+{
+    address_key(key, request->client);
+    return key;
+}
+
+static bool
+admitted(const struct request *request, struct response *response, const struct rate_state *state)
+{
+    if (state->admitted)
+        return true;
+    metrics_count(request->metrics, METRIC_RATE_LIMITED);
+    buf_format(&response->headers, "Retry-After: %ld\r\n", state->retry_s);
+    return false;
+}
+
+bool
+request_admitted(const struct request *request, struct response *response, const char *group,
+                 const char *key, struct rate rate, unsigned cost, long *retry_s)
+{
+    char address[ADDRESS_TEXT];
+
+    if (request->limit == NULL)
+        return true;
+    struct rate_state state = ratelimit_take(
+        request->limit, group, key != NULL ? key : client_key(request, address), rate, cost);
+    *retry_s = state.retry_s;
+    return admitted(request, response, &state);
+}
+
 /* ---- what a handler puts into a response ---- */
 
 void
@@ -339,15 +371,13 @@ app_limit(const struct app *app, struct request *request, struct response *respo
 
     if (request->limit == NULL || rate.requests == 0 || request->method == METHOD_OPTIONS)
         return 0;
-    address_key(key, request->client);
-    struct rate_state state = ratelimit_take(request->limit, app->name, key, rate, 1);
+    struct rate_state state =
+        ratelimit_take(request->limit, app->name, client_key(request, key), rate, 1);
     buf_format(&response->headers,
                "RateLimit-Policy: \"%s\";q=%ld;w=%ld\r\nRateLimit: \"%s\";r=%ld;t=%ld\r\n",
                app->name, rate.requests, rate.window_s, app->name, state.remaining, state.reset_s);
-    if (state.admitted)
+    if (admitted(request, response, &state))
         return 0;
-    metrics_count(request->metrics, METRIC_RATE_LIMITED);
-    buf_format(&response->headers, "Retry-After: %ld\r\n", state.retry_s);
     return response_detail(response, 429,
                            "too many requests from your address: at most %ld in %ld s are taken; "
                            "go on in %ld s",

@@ -82,6 +82,13 @@ int request_integer(const struct request *request, struct response *response, co
 int request_only(const struct request *request, struct response *response, const char *const *names)
     __attribute__((warn_unused_result));
 
+/* Counts `cost` against a limit of the group `group`, of `key` or, where that is NULL, of the
+ * client's address. Where it is too much: false, with *retry_s, Retry-After added and the refusal
+ * counted; the caller answers 429 in its own words. True where there is no limit. */
+bool request_admitted(const struct request *request, struct response *response, const char *group,
+                      const char *key, struct rate rate, unsigned cost, long *retry_s)
+    __attribute__((warn_unused_result));
+
 /* Adds a header line. Control characters in the value become spaces. */
 void response_header(struct response *response, const char *name, const char *value);
 
