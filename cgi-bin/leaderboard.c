@@ -2,8 +2,9 @@
  * dataset as files: /api/leaderboard.csv, .jsonl and .parquet.
  *
  * Without parameters both answer with a body that the fetcher published: this program only chooses
- * a profile and a content coding, and lighttpd sends the file. What a query asks for is put
- * together from the published board, which is mapped. */
+ * a profile and a content coding, and lighttpd sends the file. Where the choice is plain, lighttpd
+ * makes it by itself: `leaderboard.fcgi --lighttpd` tells lighttpd.conf when and with which
+ * headers. What a query asks for is put together from the published board, which is mapped. */
 #include "boards.h"
 #include "export.h"
 #include "fragment.h"
@@ -13,6 +14,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +29,8 @@ struct program {
     struct boards *boards;
 };
 
+static const char caching[] = "public, max-age=%ld";
+
 static int
 no_data(struct response *response)
 {
@@ -34,7 +38,9 @@ no_data(struct response *response)
                                 "there is no data yet: the first sync has not ended");
 }
 
-/* The whole body: a published file in the coding that suits the client best. */
+/* The whole body: a published file in the coding that suits the client best. The file's ETag and
+ * date are lighttpd's to add, and a 304 to answer, so that they are the same when it answers alone.
+ */
 static int
 answer_whole(const struct program *program, struct request *request, struct response *response,
              enum body body, enum profile profile)
@@ -49,10 +55,7 @@ answer_whole(const struct program *program, struct request *request, struct resp
         return no_data(response);
     if (encoding != ENCODING_IDENTITY)
         response_header(response, "Content-Encoding", encoding_name(encoding));
-    response->etag = variant->etag;
-    response->modified = (time_t)variant->published_at;
-    response->cache_control =
-        arena_format(&request->arena, "public, max-age=%ld", program->config->cache_ttl);
+    response->cache_control = arena_format(&request->arena, caching, program->config->cache_ttl);
     response->type = "application/json";
     response->file_length = variant->length;
     metrics_count(request->metrics, METRIC_BODY_KEPT);
@@ -379,6 +382,63 @@ static const struct route routes[] = {
     { METHOD_GET, "/api/leaderboard.parquet", get_parquet, 0 },
 };
 
+/* ---- what lighttpd answers alone ---- */
+
+/* A string of lighttpd.conf. */
+static void
+put_string(struct buf *out, const char *text)
+{
+    buf_byte(out, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_byte(out, '\\');
+        buf_byte(out, *text);
+    }
+    buf_byte(out, '"');
+}
+
+/* Prints the variables of lighttpd.conf: which paths and origins are answered without asking, the
+ * headers, and the files without their ending. Where not all origins are admitted, those that a
+ * browser names are this program's to judge. */
+static int
+print_direct(void)
+{
+    struct config config;
+    struct error why;
+    struct buf out;
+
+    if (!config_load(&config, 0, &why)) {
+        fprintf(stderr, "leaderboard.fcgi: %s\n", why.text);
+        return EXIT_USAGE;
+    }
+    char **origin = config.cors_origins;
+    while (*origin != NULL && strcmp(*origin, "*") != 0)
+        origin++;
+    buf_init(&out, 16 * 1024);
+    buf_format(&out, "var.direct_paths = \"%s\"\n",
+               config.direct ? "^/api/leaderboard(/formatted)?$" : "^$");
+    buf_format(&out, "var.direct_origins = \"%s\"\n", *origin != NULL ? "" : "^$");
+    buf_text(&out, "var.direct_headers = (\"Cache-Control\" => \"");
+    buf_format(&out, caching, config.cache_ttl);
+    buf_format(&out, "\", \"Vary\" => \"%s\"", CORS_VARY);
+    if (*origin != NULL)
+        buf_format(&out,
+                   ", \"Access-Control-Allow-Origin\" => \"*\", "
+                   "\"Access-Control-Expose-Headers\" => \"%s\"",
+                   CORS_EXPOSED);
+    buf_text(&out, ")\n");
+    for (int body = 0; body < BODY_COUNT; body++) {
+        buf_format(&out, "var.direct_%s = ", body_name((enum body)body));
+        put_string(&out, config.state_dir);
+        buf_format(&out, " + \"/direct/%s.%s.json\"\n", body_name((enum body)body),
+                   profile_name(config.profile));
+    }
+    bool good = buf_ok(&out) && fputs(buf_string(&out), stdout) >= 0 && fflush(stdout) == 0;
+    buf_free(&out);
+    config_free(&config);
+    return good ? 0 : EXIT_SYSTEM;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -386,6 +446,8 @@ main(int argc, char **argv)
     struct config config;
     int code;
 
+    if (argc == 2 && strcmp(argv[1], "--lighttpd") == 0)
+        return print_direct();
     if (!app_start(&config, "leaderboard",
                    "answers GET /api/leaderboard, /api/leaderboard/formatted and "
                    "/api/leaderboard.csv, .jsonl and .parquet",

@@ -26,6 +26,7 @@ struct setting {
 
 static const char *const environments[] = { "development", "production", NULL };
 static const char *const profiles[] = { "documented", "space", NULL };
+static const char *const switches[] = { "off", "on", NULL };
 static const char *const formats[] = { "console", "json", NULL };
 
 #define AT(member) offsetof(struct config, member)
@@ -58,6 +59,9 @@ static const struct setting settings[] = {
       "file that names the benchmarks and columns" },
     { "LEADERBOARD_PROFILE", CHOICE, AT(profile), "documented", 0, 0, profiles,
       "shape of the leaderboard's answers: documented or space" },
+    { "LEADERBOARD_DIRECT", CHOICE, AT(direct), "on", 0, 0, switches,
+      "on: lighttpd sends the whole bodies by itself, and neither RATE_LIMIT_REQUESTS nor /metrics "
+      "counts them; off: it asks the program each time" },
     { "CORS_ORIGINS", LIST, AT(cors_origins), "[\"*\"]", 0, 0, NULL,
       "JSON list of origins that browsers may read from, or [\"*\"]" },
     { "CACHE_TTL", NUMBER, AT(cache_ttl), "300", 0, 86400, NULL,

@@ -41,6 +41,7 @@ struct config {
     char *state_dir;      /* STATE_DIR, made absolute */
     char *leaderboard;    /* LEADERBOARD_CONFIG, path of the leaderboard's JSON file */
     enum profile profile; /* LEADERBOARD_PROFILE */
+    bool direct;          /* LEADERBOARD_DIRECT=on: lighttpd sends whole bodies by itself */
     char **cors_origins;  /* CORS_ORIGINS, NULL-terminated; "*" admits all */
     long cache_ttl;       /* CACHE_TTL, seconds */
     long hub_timeout;     /* HUB_TIMEOUT, seconds without progress before the Hub counts as gone */

@@ -340,17 +340,14 @@ response_cors(const struct app *app, struct request *request, struct response *r
 {
     const char *origin = request_header(request, "Origin");
 
-    response_header(response, "Vary", "Accept-Encoding, Origin");
+    response_header(response, "Vary", CORS_VARY);
     for (char **allowed = app->config->cors_origins; origin != NULL && *allowed != NULL;
          allowed++) {
         bool any = strcmp(*allowed, "*") == 0;
         if (!any && strcasecmp(*allowed, origin) != 0)
             continue;
         response_header(response, "Access-Control-Allow-Origin", any ? "*" : origin);
-        response_header(
-            response, "Access-Control-Expose-Headers",
-            "Content-Disposition, ETag, Link, Retry-After, RateLimit, RateLimit-Policy, "
-            "X-Request-Id, X-Total-Count");
+        response_header(response, "Access-Control-Expose-Headers", CORS_EXPOSED);
         if (request->method != METHOD_OPTIONS)
             return;
         response_header(response, "Access-Control-Allow-Methods",

@@ -110,6 +110,12 @@ void kept_free(struct kept *kept);
 /* True when an If-None-Match header (may be NULL) names the entity tag, given without quotes. */
 bool etag_matches(const char *if_none_match, const char *etag);
 
+/* Headers of an app with `cors`. */
+#define CORS_VARY "Accept-Encoding, Origin"
+#define CORS_EXPOSED                                                                               \
+    "Content-Disposition, ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, "    \
+    "X-Total-Count"
+
 struct app {
     const char *name; /* in logs: "leaderboard" */
     const struct route *routes;

@@ -105,14 +105,15 @@ pull_finish(const struct pull *pull, enum dataset dataset, const char *sha, cons
 
 /* ---- any ---- */
 
-/* True when what is published is there, file for file. */
+/* True when what is published is there, file for file, and linked to. */
 static bool
 published(const struct pull *pull)
 {
     struct snapshots snapshots;
 
     return snapshot_load(&snapshots, pull->db, NULL) &&
-           snapshot_complete(&snapshots, pull->config->state_dir);
+           snapshot_complete(&snapshots, pull->config->state_dir) &&
+           snapshot_link(&snapshots, pull->config->state_dir, NULL);
 }
 
 static enum pull_result

@@ -249,6 +249,8 @@ board_publish(const struct pull *pull, const struct view *view, const struct boa
            snapshot_record(&snapshots, pull->db, state_dir, why);
     if (!pull_finish(pull, DATASET_CONTENTS, board->revision, fingerprint, board->rows, good, why))
         return false;
+    if (!snapshot_link(&snapshots, state_dir, why))
+        return false;
     size_t deleted = snapshot_collect(&snapshots, &before, state_dir);
     log_event(&pull->config->log, LEVEL_DEBUG, LOG_SYNC, "published",
               LOG_INTEGER("old_files_deleted", deleted));

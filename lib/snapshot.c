@@ -4,6 +4,7 @@
 #include "file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -130,6 +131,50 @@ snapshot_record(const struct snapshots *snapshots, struct db *db, const char *st
                 ? db_run(db, SQL_SNAPSHOT_DELETE, why, DB_TEXT(parquet_name))
                 : variant_record(&snapshots->parquet, db, parquet_name, "", ENCODING_IDENTITY,
                                  why));
+}
+
+/* Points one link to a file in STATE_DIR/public. */
+static bool
+link_point(const char *folder, const char *name, const char *file, struct error *why)
+{
+    char target[PATH_MAX], now[PATH_MAX], path[PATH_MAX], fresh[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= PATH_MAX - 4) {
+        error_set(why, "STATE_DIR is too long");
+        return false;
+    }
+    snprintf(target, sizeof target, "../public/%s", file);
+    snprintf(fresh, sizeof fresh, "%.*s.new", PATH_MAX - 5, path);
+    ssize_t length = readlink(path, now, sizeof now);
+    if (length == (ssize_t)strlen(target) && memcmp(now, target, (size_t)length) == 0)
+        return true;
+    if ((unlink(fresh) == 0 || errno == ENOENT) && symlink(target, fresh) == 0 &&
+        rename(fresh, path) == 0)
+        return true;
+    error_set(why, "cannot point %s to %s: %s", path, target, strerror(errno));
+    return false;
+}
+
+bool
+snapshot_link(const struct snapshots *snapshots, const char *state_dir, struct error *why)
+{
+    char folder[PATH_MAX], name[64];
+
+    if (snprintf(folder, sizeof folder, "%s/direct", state_dir) >= PATH_MAX) {
+        error_set(why, "STATE_DIR is too long");
+        return false;
+    }
+    bool good = folder_make(folder, why);
+    for (int body = 0; body < BODY_COUNT; body++)
+        for (int profile = 0; profile < PROFILE_COUNT; profile++)
+            for (int encoding = 0; good && encoding < ENCODING_COUNT; encoding++) {
+                snprintf(name, sizeof name, "%s.%s.json%s", body_names[body],
+                         profile_name((enum profile)profile),
+                         encoding_suffix((enum encoding)encoding));
+                good =
+                    link_point(folder, name, snapshots->variant[body][profile][encoding].file, why);
+            }
+    return good;
 }
 
 /* Which variant the rows of the database call so; NULL when none. */

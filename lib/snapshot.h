@@ -3,7 +3,11 @@
  * The fetcher renders a body once and writes it in every content coding into STATE_DIR/public,
  * under names that hold the content's hash; the rows that name the files are committed in the same
  * transaction as the data that they show. A name never changes its content, so a server may keep
- * what it has open, and files that no row names any more are deleted late. */
+ * what it has open, and files that no row names any more are deleted late.
+ *
+ * STATE_DIR/direct holds a link of a lasting name to each of the bodies, through which lighttpd
+ * sends them by itself (lighttpd.conf). The links move just after the transaction; a fetcher that
+ * died in between is mended by the next one. */
 #ifndef SNAPSHOT_H
 #define SNAPSHOT_H
 
@@ -54,6 +58,11 @@ bool snapshot_write_parquet(struct snapshots *snapshots, const char *state_dir,
 /* Records all variants, inside the caller's transaction. The files' folder is synced first. */
 bool snapshot_record(const struct snapshots *snapshots, struct db *db, const char *state_dir,
                      struct error *why) __attribute__((warn_unused_result));
+
+/* Points the links in STATE_DIR/direct to the bodies, one by one: each is the old or the new one.
+ * To be called after the commit, and costs next to nothing where they are right. */
+bool snapshot_link(const struct snapshots *snapshots, const char *state_dir, struct error *why)
+    __attribute__((warn_unused_result));
 
 /* Reads what is published. False with `why` when the database cannot be read. */
 bool snapshot_load(struct snapshots *snapshots, struct db *db, struct error *why)

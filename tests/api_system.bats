@@ -58,8 +58,9 @@ restart() {
     put_request acme/one
     fetcher --quiet pull official-providers contents requests
     local i
-    for i in 1 2 3; do get /api/leaderboard; done
-    get /api/leaderboard/formatted -H 'If-None-Match: *'
+    for i in 1 2 3; do get '/api/leaderboard?limit=1'; done
+    get '/api/leaderboard/formatted?limit=1' -H 'If-None-Match: *'
+    get /api/leaderboard # lighttpd alone sends this one
     get '/api/votes/acme/one?vote_type=up&user_id=alice' -d '' -H 'Authorization: Bearer hf_local_alice'
     get '/api/votes/acme/one?vote_type=up&user_id=alice' -d '' -H 'Authorization: Bearer hf_local_alice'
     get /api/nothing
