@@ -26,6 +26,8 @@ LIB_OBJ  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c)) $(BUILD)/lib
 FCGI     = $(patsubst cgi-bin/%.c,$(BUILD)/%.fcgi,$(wildcard cgi-bin/*.c))
 TOOLS    = $(patsubst %.c,$(BUILD)/%,$(notdir $(wildcard cron/*.c tools/*.c)))
 TESTBIN  = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c))
+FUZZERS  = $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/seeds.c,$(wildcard tests/fuzz/*.c)))
+FUZZ     = -DFUZZ_REPLAY
 PAGE     = $(foreach file,$(wildcard www/*.html www/*.css www/*.js www/*.json www/docs/*),$(BUILD)/$(file) $(BUILD)/$(file).gz)
 NPM      = npm install --silent --no-fund --no-audit --ignore-scripts --fetch-retries=1 --prefix $(BUILD)
 SWAGGER  = $(if $(shell command -v npm),$(BUILD)/www/docs/swagger-ui.css.gz)
@@ -40,7 +42,7 @@ all: ## build everything into build/, installing what is missing
 	@tools/deps.sh build
 	@$(MAKE) --no-print-directory programs
 
-programs: $(FCGI) $(TOOLS) $(TESTBIN) $(PAGE) $(SWAGGER) $(ERRORS)
+programs: $(FCGI) $(TOOLS) $(TESTBIN) $(FUZZERS:%=$(BUILD)/tests/fuzz/%) $(PAGE) $(SWAGGER) $(ERRORS)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -70,6 +72,22 @@ $(BUILD)/%: tools/%.c $(BUILD)/liblb.a
 	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
 
 $(BUILD)/tests/%: tests/programs/%.c $(BUILD)/liblb.a
+	@mkdir -p $(@D)
+	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
+
+# The fuzzers call the programs themselves, so these are a library, too: main() is NAME_main() there.
+$(BUILD)/cgi-bin/%.o: cgi-bin/%.c | $(BUILD)/gen/sql.h
+	@mkdir -p $(@D)
+	$(SAY)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Dmain=$*_main -c $< -o $@
+
+$(BUILD)/programs.a: $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%.o,$(wildcard cgi-bin/*.c))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/programs.a $(BUILD)/liblb.a
+	@mkdir -p $(@D)
+	$(SAY)$(CC) $(ALL_CFLAGS) $(FUZZ) $< $(BUILD)/programs.a $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS) -pthread
+
+$(BUILD)/tests/fuzz/seeds: tests/fuzz/seeds.c $(BUILD)/liblb.a
 	@mkdir -p $(@D)
 	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
 
@@ -113,10 +131,9 @@ js: $(if $(shell command -v npm),$(BUILD)/node_modules/.js)
 $(BUILD)/node_modules/.js: Makefile | $(SWAGGER)
 	-@$(NPM) @huggingface/hub@2 playwright-core@1 ajv@8 ajv-formats@3 @redocly/cli@2 >/dev/null && touch $@
 
-fuzz: ## fuzz the parsers of what comes from outside, SECONDS=60 for each
+fuzz: ## fuzz the parsers of what comes from outside, SECONDS=60 for each (TARGET=votes: for one)
 	@tools/deps.sh build fuzz
-	@$(MAKE) --no-print-directory $(BUILD)/gen/sql.h
-	@BUILD=$(BUILD) tests/fuzz/run.sh parquet $(or $(SECONDS),60)
+	@BUILD=$(BUILD) tests/fuzz/run.sh $(or $(SECONDS),60) $(or $(TARGET),$(FUZZERS))
 
 bench: ## print measurements as ratios
 	@tools/deps.sh build bench
@@ -139,4 +156,4 @@ uninstall: ## remove what install put there; settings and state stay
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/lib/*.d $(BUILD)/tests/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/lib/*.d $(BUILD)/cgi-bin/*.d $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d)

@@ -1,42 +1,79 @@
 #!/bin/sh
-# Fuzzes tests/fuzz/TARGET.c with clang's libFuzzer and sanitizers; exits 1 when it finds something.
+# Fuzzes tests/fuzz/TARGET.c with clang's libFuzzer and sanitizers, one after the other; exits 1 when
+# that finds something.
 #
-#   tests/fuzz/run.sh TARGET SECONDS        (BUILD names the folder of the programs)
+#   tests/fuzz/run.sh SECONDS TARGET…        (BUILD names the folder of the programs)
 #
-# The corpus lies in BUILD/fuzz/corpus/TARGET and grows from run to run; the program `seeds` gives
-# it its first files. An input that fails is left beside it, as BUILD/fuzz/crash-… and the like.
+# The corpus lies in BUILD/fuzz/corpus/TARGET and grows from run to run; the target's own seeds are
+# its first files, and what was found once (tests/fuzz/found/TARGET-*) is among them. An input that
+# fails is left in BUILD/fuzz/TARGET.found. Lines are those of the files that the target's first
+# comment names.
 set -u
 
-[ $# = 2 ] || { echo "usage: tests/fuzz/run.sh TARGET SECONDS" >&2; exit 100; }
-target=$1 seconds=$2
+[ $# -ge 2 ] || { echo "usage: tests/fuzz/run.sh SECONDS TARGET…" >&2; exit 100; }
+seconds=$1
+shift
 cd "$(dirname "$0")/../.." || exit 111
-[ -e "tests/fuzz/$target.c" ] || { echo "run.sh: no tests/fuzz/$target.c" >&2; exit 100; }
 fuzz=${BUILD:-build}/fuzz
-corpus=$fuzz/corpus/$target
-log=$fuzz/$target.log
 sanitize='-fsanitize=address,undefined -fno-sanitize-recover=all'
-libraries="$(pkg-config --libs jansson libcurl sqlite3 libcrypto zlib libbrotlienc libbrotlidec libzstd liblz4)
-    -lfcgi -lsnappy -lm"
+failed=0
 
-mkdir -p "$corpus" "$fuzz/seeds"
-make -s BUILD="$fuzz" CC=clang OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= LDFLAGS= \
-    SANITIZE="$sanitize -fsanitize=fuzzer-no-link" "$fuzz/liblb.a" || exit 111
-# shellcheck disable=SC2086
-build() { clang -std=c17 -D_GNU_SOURCE -O1 -g $sanitize -Ilib "$@" "$fuzz/liblb.a" $libraries; }
-build -fsanitize=fuzzer "tests/fuzz/$target.c" -o "$fuzz/$target" || exit 111
-build -fsanitize=fuzzer-no-link tests/fuzz/seeds.c -o "$fuzz/seeds.bin" || exit 111
-"$fuzz/seeds.bin" "$fuzz/seeds" && cp "$fuzz"/seeds/*."$target" "$corpus" || exit 111
+for target; do
+    [ -e "tests/fuzz/$target.c" ] || { echo "run.sh: no tests/fuzz/$target.c" >&2; exit 100; }
+done
+mkdir -p "$fuzz" || exit 111
+work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) || exit 111
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
-"$fuzz/$target" -max_total_time="$seconds" -rss_limit_mb=2048 -max_len=65536 -timeout=10 \
-    -print_final_stats=1 -artifact_prefix="$fuzz/" "$corpus" >"$log" 2>&1
-code=$?
-[ $code = 0 ] || tail -n 40 "$log"
-awk -v target="$target" -v code=$code '
-    / cov: /                          { for (i = 1; i < NF; i++) if ($i == "cov:") edges = $(i + 1) }
-    /^stat::number_of_executed_units/ { executions = $2 }
-    /^stat::new_units_added/          { inputs = $2 }
-    END {
-        printf "fuzz %s: %d executions, %d edges covered, %d inputs added, %s\n",
-            target, executions, edges, inputs, code == 0 ? "nothing found" : "FAILED"
-    }' "$log"
-[ $code = 0 ] || exit 1
+build() {
+    make -s BUILD="$fuzz" CC="${FUZZ_CC:-clang}" OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= LDFLAGS= \
+        SANITIZE="$sanitize -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping" "$@" >/dev/null
+}
+
+# seeds FOLDER: writes the target's first inputs, by a program of its own, as the fuzzer has none.
+seeds() {
+    build FUZZ=-DFUZZ_REPLAY "$fuzz/tests/fuzz/$target" &&
+        mv "$fuzz/tests/fuzz/$target" "$fuzz/$target.seeds" &&
+        LLVM_PROFILE_FILE=/dev/null "$fuzz/$target.seeds" --seeds "$1" || return
+    if [ "$target" = parquet ]; then
+        build "$fuzz/tests/fuzz/seeds" && LLVM_PROFILE_FILE=/dev/null "$fuzz/tests/fuzz/seeds" "$work" &&
+            mv "$work"/*.parquet "$1" || return
+    fi
+    for found in tests/fuzz/found/"$target"-*; do
+        [ ! -e "$found" ] || cp "$found" "$1" || return
+    done
+}
+
+# lines: how much of the target's own files was run, by the profile that the fuzzer wrote.
+lines() {
+    # shellcheck disable=SC2046
+    llvm-profdata merge -sparse "$work/profile" -o "$work/merged" 2>/dev/null &&
+        llvm-cov export -summary-only -instr-profile "$work/merged" "$fuzz/$target" \
+            $(sed '/\*\//q' "tests/fuzz/$target.c" | grep -oE '\b(lib|cgi-bin)/[a-z_]+\.c\b') 2>/dev/null |
+        jq -r '.data[0].totals.lines | "\(.covered) of \(.count) lines (\(.percent | floor) %)"' 2>/dev/null ||
+        echo "$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$fuzz/$target.log" | tail -n 1) edges"
+}
+
+for target; do
+    corpus=$fuzz/corpus/$target
+    mkdir -p "$corpus" "$fuzz/$target.found" "$work/state" || exit 111
+    seeds "$corpus" && build FUZZ=-fsanitize=fuzzer "$fuzz/tests/fuzz/$target" &&
+        mv "$fuzz/tests/fuzz/$target" "$fuzz/$target" || exit 111
+    dictionary=
+    [ ! -e "tests/fuzz/$target.dict" ] || dictionary=-dict=tests/fuzz/$target.dict
+    STATE_DIR=$work/state LLVM_PROFILE_FILE=$work/profile "$fuzz/$target" -max_total_time="$seconds" \
+        -rss_limit_mb=512 -malloc_limit_mb=256 -timeout=5 -max_len=16384 -print_final_stats=1 $dictionary \
+        -artifact_prefix="$fuzz/$target.found/" "$corpus" </dev/null >"$fuzz/$target.log" 2>&1
+    code=$?
+    [ $code = 0 ] || { failed=1 && tail -n 40 "$fuzz/$target.log"; }
+    awk -v target="$target" -v code=$code -v lines="$(lines)" '
+        /^stat::number_of_executed_units/ { executions = $2 }
+        /^stat::new_units_added/          { inputs = $2 }
+        END {
+            printf "fuzz %s: %d executions, %s, %d inputs added, %s\n",
+                target, executions, lines, inputs, code == 0 ? "nothing found" : "FAILED"
+        }' "$fuzz/$target.log"
+    rm -rf "$work/state"
+done
+exit $failed
