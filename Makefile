@@ -42,7 +42,7 @@ all: ## build everything into build/, installing what is missing
 	@tools/deps.sh build
 	@$(MAKE) --no-print-directory programs
 
-programs: $(FCGI) $(TOOLS) $(TESTBIN) $(FUZZERS:%=$(BUILD)/tests/fuzz/%) $(PAGE) $(SWAGGER) $(ERRORS)
+programs: $(FCGI) $(TOOLS) $(TESTBIN) $(patsubst %,$(BUILD)/tests/fuzz/%,$(FUZZERS) seeds) $(PAGE) $(SWAGGER) $(ERRORS)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile

@@ -10,9 +10,7 @@ setup_file() {
     SEEDS=$BATS_FILE_TMPDIR/seeds
     export SEEDS
     mkdir "$SEEDS"
-    "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O1 -I"$ROOT/lib" "$ROOT/tests/fuzz/seeds.c" "$ROOT/lib/buf.c" \
-        -o "$BATS_FILE_TMPDIR/seeds.bin" -lsnappy -lz -lzstd -lbrotlienc -llz4
-    "$BATS_FILE_TMPDIR/seeds.bin" "$SEEDS"
+    "$PROGRAM_DIR/tests/fuzz/seeds" "$SEEDS"
 }
 
 setup() {

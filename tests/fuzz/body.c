@@ -11,9 +11,9 @@
 program_main votes_main, models_main, system_main;
 
 static struct program programs[] = {
-    { .prefix = "/api/votes", .main = votes_main },
-    { .prefix = "/api/models", .main = models_main },
-    { .prefix = "", .main = system_main },
+    { .prefixes = { "/api/votes" }, .main = votes_main },
+    { .prefixes = { "/api/models" }, .main = models_main },
+    { .prefixes = { "" }, .main = system_main },
 };
 
 static struct config config;
@@ -29,7 +29,7 @@ target_start(void)
         "\"chat_template.jinja\"},{\"rfilename\":\"adapter_config.json\"},{\"rfilename\":"
         "\"adapter_model.safetensors\"}]}";
     static const char configuration[] = "{\"architectures\":[\"LlamaForCausalLM\"]}";
-    static const char weights[] = "\x2d\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F16\",\"shape\":[8,16],"
+    static const char weights[] = "\x2e\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F16\",\"shape\":[8,16],"
                                   "\"more\":12}}";
     static char card[300];
     struct error why = { "" };

@@ -10,9 +10,12 @@
 #include "hubcommit.h"
 #include "hublfs.h"
 
+/* Of "test", of which the store has a part. */
+#define SHA "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
 program_main hub_main;
 
-static struct program programs[] = { { .prefix = "", .main = hub_main } };
+static struct program programs[] = { { .prefixes = { "" }, .main = hub_main } };
 
 static struct config config;
 static struct state state;
@@ -22,7 +25,7 @@ fill(struct hubstore *store, enum hubstore_kind kind, const char *name)
 {
     static const char card[] = "---\nlicense: mit\ntags: [a]\n---\n# Large\n";
     static const char configuration[] = "{\"architectures\":[\"LlamaForCausalLM\"]}";
-    static const char weights[] = "\x1a\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F16\",\"shape\":[2]}}";
+    static const char weights[] = "\x21\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F16\",\"shape\":[2]}}";
     const struct hubcommit_operation operations[] = {
         { HUBCOMMIT_FILE, "README.md", card, sizeof card - 1, NULL },
         { HUBCOMMIT_FILE, "data/config.json", configuration, sizeof configuration - 1, NULL },
@@ -48,7 +51,7 @@ target_start(void)
 {
     struct hubstore *store;
     struct error why = { "" };
-    char path[PATH_MAX];
+    char path[PATH_MAX], etag[SHA256_HEX];
 
     setenv("HUB_RATE_API", "1000000000", 1);
     setenv("HUB_RATE_RESOLVERS", "1000000000", 1);
@@ -59,6 +62,7 @@ target_start(void)
     sqlite3_exec(store->db->handle, "UPDATE secrets SET secret = zeroblob(32)", NULL, NULL, NULL);
     fill(store, HUBSTORE_MODEL, "acme/large");
     fill(store, HUBSTORE_DATASET, "acme/votes");
+    promise(hublfs_put_part(store, SHA, 1, "test", 4, etag, &why) == HUBSTORE_OK, why.text);
     hubstore_close(store);
     state_keep(&state, path);
 }
@@ -75,7 +79,6 @@ target_run(const char *bytes, size_t length)
 #define JSON "Content-Type: application/json\n\n"
 #define COMMIT                                                                                     \
     ASK("POST /api/datasets/acme/votes/commit/main") "Content-Type: application/x-ndjson\n\n"
-#define SHA "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 FUZZ_SEEDS(
     COMMIT
@@ -83,11 +86,14 @@ FUZZ_SEEDS(
     "{\"key\":\"file\",\"value\":{\"path\":\"a/b.txt\",\"content\":\"aGVsbG8=\",\"encoding\":"
     "\"base64\"}}\n{\"key\":\"deletedFile\",\"value\":{\"path\":\"README.md\"}}\n",
     COMMIT
-    "{\"key\":\"header\",\"value\":{\"summary\":\"a\",\"parentCommit\":\"12345\"}}\n"
+    "{\"key\":\"header\",\"value\":{\"summary\":\"a\"}}\n"
     "{\"key\":\"file\",\"value\":{\"path\":\"data/config.json\",\"content\":\"text\",\"encoding\":"
     "\"utf-8\"}}\n{\"key\":\"deletedFolder\",\"value\":{\"path\":\"data/\"}}\n",
     COMMIT "{\"key\":\"header\",\"value\":{\"summary\":\"a\"}}\n{\"key\":\"lfsFile\",\"value\":{"
            "\"path\":\"x.bin\",\"algo\":\"sha256\",\"oid\":\"" SHA "\",\"size\":4}}\n",
+    COMMIT "{\"key\":\"header\",\"value\":{\"summary\":\"a\"}}\n{\"key\":\"lfsFile\",\"value\":{"
+           "\"path\":\"model.safetensors\",\"algo\":\"sha256\",\"oid\":"
+           "\"abc8666aff0d74af05253d2d2e9b130190f127d4adcb8b4ceed79aa705f01dc6\",\"size\":41}}\n",
     ASK("POST /api/repos/create") JSON
     "{\"type\":\"dataset\",\"name\":\"new\",\"organization\":\"acme\",\"private\":true}",
     ASK("GET /api/whoami-v2") "\n", ASK("GET /api/models/acme/large?blobs=true&expand=sha") "\n",

@@ -17,10 +17,10 @@
 
 typedef int program_main(int argc, char **argv);
 
-enum { PROGRAM_HEADERS = 48, PROGRAM_TEXT = 96 * 1024 };
+enum { PROGRAM_PREFIXES = 8, PROGRAM_HEADERS = 48, PROGRAM_TEXT = 96 * 1024 };
 
 struct program {
-    const char *prefix; /* of the paths that it answers */
+    const char *prefixes[PROGRAM_PREFIXES]; /* of the paths that it answers */
     program_main *main;
     bool started;
     pthread_t thread;
@@ -186,8 +186,10 @@ program_read(struct program *program, const char *bytes, size_t length)
     buf_byte(text, '\0');
     starts[count++] = text->length;
     buf_text(text, "REQUEST_URI=");
-    if (space != NULL)
-        buf_put(text, space + 1, size - (size_t)(space + 1 - bytes));
+    if (space != NULL) {
+        const char *end = memchr(space + 1, ' ', size - (size_t)(space + 1 - bytes));
+        buf_put(text, space + 1, (size_t)((end == NULL ? bytes + size : end) - (space + 1)));
+    }
     buf_byte(text, '\0');
     for (bytes += taken, length -= taken; length > 0; bytes += taken, length -= taken) {
         char line[4096];
@@ -242,17 +244,27 @@ program_check(const struct program *program)
     }
 }
 
-/* Asks the first of the programs whose prefix the path has; the last one has "". */
-static void
-program_ask(struct program *programs, const char *bytes, size_t length)
+static bool
+program_answers(const struct program *program, const char *path)
 {
-    struct program *program = programs;
-    const char *path = memchr(bytes, ' ', length);
+    for (size_t i = 0; i < PROGRAM_PREFIXES && program->prefixes[i] != NULL; i++)
+        if (strncmp(path, program->prefixes[i], strlen(program->prefixes[i])) == 0)
+            return true;
+    return false;
+}
 
-    path = path == NULL ? bytes + length : path + 1;
-    while (strncmp(program->prefix, path,
-                   strnlen(program->prefix, (size_t)(bytes + length - path))) != 0 ||
-           strlen(program->prefix) > (size_t)(bytes + length - path))
+/* Asks the first of the programs that has a prefix of the path; the last one has "". */
+static void
+program_ask(struct program *program, const char *bytes, size_t length)
+{
+    const char *space = memchr(bytes, ' ', length);
+    char path[64] = "";
+
+    if (space != NULL)
+        memcpy(path, space + 1,
+               (size_t)(bytes + length - space) < sizeof path ? (size_t)(bytes + length - space) - 1
+                                                              : sizeof path - 1);
+    while (!program_answers(program, path))
         program++;
     if (!program->started)
         program_start(program);

@@ -35,7 +35,7 @@ build() {
 seeds() {
     build FUZZ=-DFUZZ_REPLAY "$fuzz/tests/fuzz/$target" &&
         mv "$fuzz/tests/fuzz/$target" "$fuzz/$target.seeds" &&
-        LLVM_PROFILE_FILE=/dev/null "$fuzz/$target.seeds" --seeds "$1" || return
+        LLVM_PROFILE_FILE=/dev/null "$fuzz/$target.seeds" --seeds "$1" >/dev/null || return
     if [ "$target" = parquet ]; then
         build "$fuzz/tests/fuzz/seeds" && LLVM_PROFILE_FILE=/dev/null "$fuzz/tests/fuzz/seeds" "$work" &&
             mv "$work"/*.parquet "$1" || return

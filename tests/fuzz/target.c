@@ -9,15 +9,13 @@
 program_main leaderboard_main, entries_main, changes_main;
 
 static struct program programs[] = {
-    { .prefix = "/api/leaderboard/snapshots", .main = changes_main },
-    { .prefix = "/api/leaderboard/changes", .main = changes_main },
-    { .prefix = "/api/leaderboard/models", .main = entries_main },
-    { .prefix = "/api/leaderboard/compare", .main = entries_main },
-    { .prefix = "/api/leaderboard/pareto", .main = entries_main },
-    { .prefix = "/api/leaderboard/stats", .main = entries_main },
-    { .prefix = "/api/leaderboard/about", .main = entries_main },
-    { .prefix = "/api/badge", .main = entries_main },
-    { .prefix = "", .main = leaderboard_main },
+    { .prefixes = { "/api/leaderboard/snapshots", "/api/leaderboard/changes" },
+      .main = changes_main },
+    { .prefixes = { "/api/leaderboard/models", "/api/leaderboard/compare",
+                    "/api/leaderboard/pareto", "/api/leaderboard/stats", "/api/leaderboard/about",
+                    "/api/badge" },
+      .main = entries_main },
+    { .prefixes = { "" }, .main = leaderboard_main },
 };
 
 static struct config config;
@@ -50,10 +48,11 @@ FUZZ_SEEDS(
     GET("/api/leaderboard/models/acme%2Flarg?at=2024-06-12T10:20:30Z"),
     GET("/api/leaderboard/compare?models=acme/large:bfloat16,acme/large:float16@0123,beta/"
         "%C3%9Cber"),
-    GET("/api/leaderboard/pareto?x=params&y=ifeval&all=true&chat_template=true"),
+    GET("/api/leaderboard/pareto?x=params&y=ifeval&all=true&has_chat_template=true"),
     GET("/api/leaderboard/stats"), GET("/api/leaderboard/about?at=2"),
-    GET("/api/badge/acme/large.svg?metric=ifeval&label=a%26b&style=flat"),
-    GET("/api/badge/acme/large?metric=rank"), GET("/api/leaderboard/snapshots?limit=1&before=2"),
+    GET("/api/badge/acme/large.svg?metric=ifeval&label=a%26b"),
+    GET("/api/badge/acme/large.svg?metric=rank"),
+    GET("/api/leaderboard/snapshots?limit=1&before=2"),
     GET("/api/leaderboard/changes?since=1&until=2&limit=5"), GET("/api/leaderboard/changes.atom"),
     "HEAD /api/leaderboard/formatted?search=a+b HTTP/1.1\nIf-None-Match: W/\"x\", *\n"
     "If-Modified-Since: Wed, 12 Jun 2024 10:20:30 GMT\nOrigin: https://a\nX-Request-Id: a-b_c.1\n"
