@@ -283,10 +283,10 @@ hubcall_origin(const struct hubcall *call, bool other)
     struct arena *arena = &call->request->arena;
     const char *host = request_header(call->request, "Host");
     const char *scheme = request_parameter(call->request, "REQUEST_SCHEME");
-    const char *port = host == NULL ? NULL : strrchr(host, ':');
 
-    if (host == NULL)
+    if (host == NULL || !utf8_valid(host, strlen(host))) /* JSON could not tell it */
         host = "localhost";
+    const char *port = strrchr(host, ':');
     if (other)
         host = arena_format(arena, "%s%s",
                             strncmp(host, "localhost", 9) == 0 ? "127.0.0.1" : "localhost",
