@@ -27,6 +27,7 @@ withstands() {
 @test "files of the requests dataset" { withstands request_file; }
 @test "model cards, configurations and safetensors headers" { withstands card; }
 @test "headers of requests and of the Hub's answers" { withstands headers; }
+@test "answers of the Hub" { withstands answer; }
 @test "commits, LFS batches and uploads of the local Hub" { withstands commit; }
 @test "leaderboards' files, and rows that do not fit them" { withstands leaderboard; }
 @test "settings in a .env file" { withstands settings; }

@@ -63,7 +63,7 @@ for target; do
     dictionary=
     [ ! -e "tests/fuzz/$target.dict" ] || dictionary=-dict=tests/fuzz/$target.dict
     STATE_DIR=$work/state LLVM_PROFILE_FILE=$work/profile "$fuzz/$target" -max_total_time="$seconds" \
-        -rss_limit_mb=512 -malloc_limit_mb=256 -timeout=5 -max_len=16384 -print_final_stats=1 $dictionary \
+        -rss_limit_mb=512 -malloc_limit_mb=256 -timeout=5 -max_len=70000 -print_final_stats=1 $dictionary \
         -artifact_prefix="$fuzz/$target.found/" "$corpus" </dev/null >"$fuzz/$target.log" 2>&1
     code=$?
     [ $code = 0 ] || { failed=1 && tail -n 40 "$fuzz/$target.log"; }

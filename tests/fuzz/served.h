@@ -25,6 +25,11 @@ static struct served served[SERVED_FILES];
 static size_t served_count;
 static struct served served_model; /* what is known of any model; without bytes there is none */
 
+/* Where it is set, answers are taken from it, one after the other, with ==== between them: a line
+ * with the status and, after a space, where the next page is; the rest is the body. */
+static const char *served_script;
+static size_t served_script_left;
+
 static inline void
 served_add(const char *path, const void *bytes, size_t length)
 {
@@ -89,8 +94,29 @@ served_owner(const char *token, struct buf *out)
 }
 
 static long
-served_answer(const struct transfer *transfer, struct buf *out)
+served_scripted(struct transfer *transfer, struct buf *out)
 {
+    const char *part, *end;
+    char line[64];
+    size_t size;
+
+    if (!fuzz_part(&served_script, &served_script_left, &part, &size))
+        return 503;
+    end = memchr(part, '\n', size);
+    snprintf(line, sizeof line, "%.*s", (int)(end == NULL ? size : (size_t)(end - part)), part);
+    if (end != NULL)
+        buf_put(out, end + 1, size - (size_t)(end + 1 - part));
+    if (strchr(line, ' ') != NULL)
+        transfer->link = mem_string(strchr(line, ' ') + 1);
+    transfer->etag = mem_string("\"etag\"");
+    return strtol(line, NULL, 10);
+}
+
+static long
+served_answer(struct transfer *transfer, struct buf *out)
+{
+    if (served_script != NULL)
+        return served_scripted(transfer, out);
     const char *path = strchr(transfer->url + strlen("http://"), '/'), *found;
 
     if (strcmp(path, "/api/whoami-v2") == 0)
@@ -118,7 +144,9 @@ transfer_now_ms(void)
 void
 transfer_free(struct transfer *transfer)
 {
-    (void)transfer;
+    free(transfer->link);
+    free(transfer->etag);
+    transfer->link = transfer->etag = NULL;
 }
 
 enum hub_result
@@ -127,6 +155,8 @@ transfer_one(struct hub *hub, struct transfer *transfer)
     struct buf body;
 
     buf_init(&body, 1 << 30);
+    for (size_t i = 0; transfer->extra != NULL && transfer->extra[i] != NULL; i++)
+        promise(strpbrk(transfer->extra[i], "\r\n") == NULL, "a header has one line");
     transfer->hub = hub;
     transfer->retry_after = transfer->limit_reset = transfer->limit_left = -1;
     transfer->status = served_answer(transfer, &body);
@@ -134,10 +164,12 @@ transfer_one(struct hub *hub, struct transfer *transfer)
         promise(body.length <= transfer->spool_max &&
                     spool_put(transfer->spool, buf_string(&body), body.length, &transfer->why),
                 "a spool takes what is listed");
-    else if (transfer_status_good(transfer->status))
+    else if (transfer_status_good(transfer->status) && transfer->out != NULL)
         buf_put(transfer->out, buf_string(&body), body.length);
     transfer->too_large = transfer->out != NULL && !buf_ok(transfer->out);
+    transfer->message = body;
     transfer->result = transfer_judge(transfer, CURLE_OK, &transfer->why);
+    transfer->message = (struct buf){ 0 };
     buf_free(&body);
     return transfer->result;
 }

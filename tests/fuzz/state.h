@@ -6,13 +6,16 @@
 
 #include <sqlite3.h>
 
-enum { STATE_CHECKPOINT = 256 /* restores after which the log is emptied */ };
+enum {
+    STATE_CHECKPOINT = 256, /* restores after which the log is emptied */
+    STATE_TABLES = 32,
+};
 
 struct state {
     sqlite3 *handle;
-    sqlite3_stmt *version;
-    char *restore; /* sqlite3_free() */
-    int known;     /* version */
+    sqlite3_stmt *version, *restore[2 * STATE_TABLES];
+    size_t steps; /* of `restore` */
+    int known;    /* version */
     unsigned restores;
 };
 
@@ -32,6 +35,17 @@ state_version(struct state *state)
     return version;
 }
 
+static sqlite3_stmt *
+state_prepare(struct state *state, char *sql)
+{
+    sqlite3_stmt *statement;
+
+    promise(sqlite3_prepare_v2(state->handle, sql, -1, &statement, NULL) == SQLITE_OK,
+            sqlite3_errmsg(state->handle));
+    sqlite3_free(sql);
+    return statement;
+}
+
 /* Remembers what all tables hold. Triggers write events and history_etags, so these come last. */
 static void
 state_keep(struct state *state, const char *path)
@@ -39,26 +53,33 @@ state_keep(struct state *state, const char *path)
     static const char tables[] =
         "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
         "ORDER BY name IN ('events', 'history_etags')";
+    char names[STATE_TABLES][64];
     sqlite3_stmt *row;
+    size_t count = 0;
 
     promise(sqlite3_open(path, &state->handle) == SQLITE_OK, path);
     state_run(state, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = OFF;"
                      "ATTACH ':memory:' AS kept");
-    sqlite3_prepare_v2(state->handle, "PRAGMA main.data_version", -1, &state->version, NULL);
-    sqlite3_prepare_v2(state->handle, tables, -1, &row, NULL);
-    state->restore = sqlite3_mprintf("BEGIN IMMEDIATE;");
-    while (sqlite3_step(row) == SQLITE_ROW) {
-        const char *name = (const char *)sqlite3_column_text(row, 0);
-        char *copy =
-            sqlite3_mprintf("CREATE TABLE kept.\"%w\" AS SELECT * FROM main.\"%w\"", name, name);
-        state_run(state, copy);
-        sqlite3_free(copy);
-        state->restore = sqlite3_mprintf("%z DELETE FROM main.\"%w\";"
-                                         "INSERT INTO main.\"%w\" SELECT * FROM kept.\"%w\";",
-                                         state->restore, name, name, name);
+    row = state_prepare(state, sqlite3_mprintf("%s", tables));
+    for (; sqlite3_step(row) == SQLITE_ROW; count++) {
+        promise(count < STATE_TABLES, "there are few tables");
+        snprintf(names[count], sizeof names[count], "%s", sqlite3_column_text(row, 0));
     }
     sqlite3_finalize(row);
-    state->restore = sqlite3_mprintf("%zCOMMIT", state->restore);
+    for (size_t i = 0; i < count; i++) {
+        char *copy = sqlite3_mprintf("CREATE TABLE kept.\"%w\" AS SELECT * FROM main.\"%w\"",
+                                     names[i], names[i]);
+        state_run(state, copy);
+        sqlite3_free(copy);
+    }
+    for (size_t i = 0; i < count; i++) {
+        state->restore[state->steps++] =
+            state_prepare(state, sqlite3_mprintf("DELETE FROM main.\"%w\"", names[i]));
+        state->restore[state->steps++] = state_prepare(
+            state, sqlite3_mprintf("INSERT INTO main.\"%w\" SELECT * FROM kept.\"%w\"", names[i],
+                                   names[i]));
+    }
+    state->version = state_prepare(state, sqlite3_mprintf("PRAGMA main.data_version"));
     state->known = state_version(state);
 }
 
@@ -68,7 +89,12 @@ state_restore(struct state *state)
 {
     if (state_version(state) == state->known)
         return;
-    state_run(state, state->restore);
+    state_run(state, "BEGIN IMMEDIATE");
+    for (size_t i = 0; i < state->steps; i++) {
+        promise(sqlite3_step(state->restore[i]) == SQLITE_DONE, sqlite3_errmsg(state->handle));
+        sqlite3_reset(state->restore[i]);
+    }
+    state_run(state, "COMMIT");
     if (++state->restores % STATE_CHECKPOINT == 0)
         state_run(state, "PRAGMA main.wal_checkpoint(TRUNCATE)");
     state->known = state_version(state);
