@@ -1,11 +1,11 @@
 /* The table is a hash table of sets with a few ways each. A key's set and fingerprint come from
  * SipHash under a secret of the file's own, so nobody can look for addresses that collide.
  *
- * A set is locked while one of its keys is counted, by a lock that the kernel keeps (F_OFD_SETLKW)
- * on a byte of the file that stands for the set. It costs two system calls, one to two
- * microseconds. A robust mutex in the file would cost less, but its state would be in the file: it
- * would have to be mended after a holder was killed, and would mean something else under another
- * libc or in another PID namespace. The kernel's lock is gone with its holder, however that ended.
+ * A key that has its place is counted without a lock: its one time is exchanged for the next, or,
+ * when another process was quicker, the count is made again from what that left. Only a new key
+ * locks its set, so that it gets one place and not two, by a lock that the kernel keeps
+ * (F_OFD_SETLKW) on a byte of the file that stands for the set: it is gone with its holder, however
+ * that ended. A mutex in the file would have to be mended after that.
  *
  * The clock is CLOCK_BOOTTIME. Nobody can set it, so nobody is locked out when the time of day is
  * put back, nor admitted anew when it is put forward. It starts again at zero with a boot: then the
@@ -139,17 +139,6 @@ boot_time(void)
     return now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* A process can be killed between any two stores: at each point the place is free, or whole. */
-static void
-entry_store(struct entry *entry, uint64_t fingerprint, int64_t empty)
-{
-    if (entry->fingerprint != fingerprint) {
-        __atomic_store_n(&entry->empty, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&entry->fingerprint, fingerprint, __ATOMIC_RELEASE);
-    }
-    __atomic_store_n(&entry->empty, empty, __ATOMIC_RELEASE);
-}
-
 static long
 seconds_up(int64_t nanoseconds)
 {
@@ -162,26 +151,18 @@ between(int64_t low, int64_t value, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* GCRA on a locked set, in nanoseconds. `debt` is how long the bucket takes to be empty, `full`
- * what it holds: exactly `requests` times the interval, whatever the division left. */
+/* GCRA, in nanoseconds, on a bucket that is empty at the time `empty`; *next is when it is
+ * afterwards. `debt` is how long it takes to be empty, `full` what it holds: exactly `requests`
+ * times the interval, whatever the division left. */
 static struct rate_state
-set_take(struct entry *set, uint64_t fingerprint, int64_t now, struct rate rate, int64_t cost)
+bucket_take(int64_t empty, int64_t now, struct rate rate, int64_t cost, int64_t *next)
 {
     int64_t window = between(1, rate.window_s, WINDOW_MAX / SECOND) * SECOND;
     int64_t requests = between(1, rate.requests, window);
-    int64_t interval = window / requests, full = interval * requests, debt = 0;
-    struct entry *entry = &set[0];
+    int64_t interval = window / requests, full = interval * requests;
+    int64_t debt = between(now, empty, INT64_MAX) - now;
     struct rate_state state;
 
-    for (int i = 0; i < WAYS; i++) {
-        if (set[i].fingerprint == fingerprint) {
-            entry = &set[i];
-            debt = between(now, entry->empty, INT64_MAX) - now;
-            break;
-        }
-        if (set[i].empty < entry->empty)
-            entry = &set[i];
-    }
     bool beyond = debt > full;
     debt = beyond ? full : debt;
     int64_t wanted = between(1, cost, requests);
@@ -195,21 +176,72 @@ set_take(struct entry *set, uint64_t fingerprint, int64_t now, struct rate rate,
     state.retry_s = seconds_up(debt + wanted * interval - full);
     /* A time that is beyond a window is brought back even when nothing is counted: kept, it would
      * refuse the key until that time. */
-    if ((state.admitted && cost > 0) || beyond)
-        entry_store(entry, fingerprint, now + debt);
+    *next = (state.admitted && cost > 0) || beyond ? now + debt : empty;
     return state;
+}
+
+/* The place of a key in its set, with its time, or NULL. */
+static struct entry *
+set_find(struct entry *set, uint64_t fingerprint, int64_t *empty)
+{
+    for (int i = 0; i < WAYS; i++) {
+        if (__atomic_load_n(&set[i].fingerprint, __ATOMIC_ACQUIRE) != fingerprint)
+            continue;
+        *empty = __atomic_load_n(&set[i].empty, __ATOMIC_ACQUIRE);
+        /* The time may be that of a key that has just got the place. */
+        if (__atomic_load_n(&set[i].fingerprint, __ATOMIC_ACQUIRE) == fingerprint)
+            return &set[i];
+    }
+    return NULL;
+}
+
+/* Gives a new key the place that is free, or nearest to it, of a locked set. A process can be
+ * killed between any two stores: at each point the place is nobody's, or whole. */
+static void
+set_claim(struct entry *set, uint64_t fingerprint, int64_t empty)
+{
+    struct entry *entry = &set[0];
+
+    for (int i = 1; i < WAYS; i++)
+        if (__atomic_load_n(&set[i].empty, __ATOMIC_RELAXED) <
+            __atomic_load_n(&entry->empty, __ATOMIC_RELAXED))
+            entry = &set[i];
+    __atomic_store_n(&entry->fingerprint, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&entry->empty, empty, __ATOMIC_RELEASE);
+    __atomic_store_n(&entry->fingerprint, fingerprint, __ATOMIC_RELEASE);
 }
 
 struct rate_state
 ratelimit_take(struct ratelimit *limit, const char *group, const char *key, struct rate rate,
                unsigned cost)
 {
-    uint64_t hash[2], set;
+    struct rate_state state;
+    uint64_t hash[2], number;
+    int64_t empty, next, now = boot_time();
+    bool locked = false;
 
     key_hash(limit, group, key, hash);
-    set = hash[0] % SETS;
-    set_lock(limit, set, F_WRLCK);
-    struct rate_state state = set_take(limit->table->sets[set], hash[1], boot_time(), rate, cost);
-    set_lock(limit, set, F_UNLCK);
+    number = hash[0] % SETS;
+    struct entry *set = limit->table->sets[number], *entry;
+    for (;;) {
+        entry = set_find(set, hash[1], &empty);
+        state = bucket_take(entry == NULL ? 0 : empty, now, rate, cost, &next);
+        if (entry == NULL) {
+            if (next == 0)
+                break; /* nothing to be kept */
+            if (locked) {
+                set_claim(set, hash[1], next);
+                break;
+            }
+            set_lock(limit, number, F_WRLCK);
+            locked = true; /* look again: another process may have given the key its place */
+        } else if (next == empty ||
+                   __atomic_compare_exchange_n(&entry->empty, &empty, next, false, __ATOMIC_ACQ_REL,
+                                               __ATOMIC_RELAXED)) {
+            break;
+        }
+    }
+    if (locked)
+        set_lock(limit, number, F_UNLCK);
     return state;
 }
