@@ -34,6 +34,18 @@ db_execute(struct db *db, const char *sql, struct error *why)
     return false;
 }
 
+/* Begins or ends a transaction. */
+static bool
+db_control(struct db *db, int control, struct error *why)
+{
+    int code = sqlite3_step(db->controls[control]);
+
+    if (code != SQLITE_DONE)
+        error_set(why, "database: %s", sqlite3_errmsg(db->handle));
+    sqlite3_reset(db->controls[control]);
+    return code == SQLITE_DONE;
+}
+
 static int
 db_pragma(struct db *db, const char *sql)
 {
@@ -131,6 +143,23 @@ db_prepare(struct db *db, enum sql_database database, struct error *why)
     return true;
 }
 
+static bool
+db_prepare_controls(struct db *db, struct error *why)
+{
+    static const char *const texts[DB_CONTROLS] = {
+        [DB_BEGIN] = "BEGIN", [DB_BEGIN_WRITING] = "BEGIN IMMEDIATE", [DB_COMMIT] = "COMMIT"
+    };
+
+    for (int i = 0; i < DB_CONTROLS; i++) {
+        if (sqlite3_prepare_v3(db->handle, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &db->controls[i], NULL) != SQLITE_OK) {
+            db_explain(db, texts[i], why);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Everything after the handle exists; the caller closes on failure. */
 static enum db_result
 db_set_up(struct db *db, const char *path, enum sql_database database, enum db_mode mode,
@@ -138,7 +167,7 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
 {
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
-    if (!db_execute(db, "PRAGMA foreign_keys=ON", why))
+    if (!db_execute(db, "PRAGMA foreign_keys=ON", why) || !db_prepare_controls(db, why))
         return DB_FAILED;
     if (mode == DB_WRITER) {
         size_t size = strlen(path) + sizeof ".lock";
@@ -217,6 +246,8 @@ db_close(struct db *db)
         return;
     for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(db->statements[i]);
+    for (int i = 0; i < DB_CONTROLS; i++)
+        sqlite3_finalize(db->controls[i]);
     /* Closing the last connection would checkpoint without the lock. */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(db->handle);
@@ -320,7 +351,7 @@ db_begin(struct db *db, struct error *why)
 {
     if (!db_lock(db, why))
         return DB_FAILED;
-    if (db_execute(db, "BEGIN IMMEDIATE", why))
+    if (db_control(db, DB_BEGIN_WRITING, why))
         return DB_OK;
     db_unlock(db);
     return DB_FAILED;
@@ -329,7 +360,7 @@ db_begin(struct db *db, struct error *why)
 enum db_result
 db_commit(struct db *db, struct error *why)
 {
-    if (!db_execute(db, "COMMIT", why)) {
+    if (!db_control(db, DB_COMMIT, why)) {
         db_rollback(db);
         return DB_FAILED;
     }
@@ -348,13 +379,13 @@ db_rollback(struct db *db)
 bool
 db_snapshot_begin(struct db *db, struct error *why)
 {
-    return db_execute(db, "BEGIN", why);
+    return db_control(db, DB_BEGIN, why);
 }
 
 void
 db_snapshot_end(struct db *db)
 {
-    sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL);
+    db_control(db, DB_COMMIT, NULL);
 }
 
 enum db_result
