@@ -81,17 +81,22 @@ void
 buf_format(struct buf *buf, const char *format, ...)
 {
     va_list arguments, again;
+    size_t room = buf->failed ? 0 : buf->capacity - buf->length;
 
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    /* Where there is room it is done by that; what is cut off is written again into more. */
+    int length = vsnprintf(room == 0 ? NULL : buf->data + buf->length, room, format, arguments);
     va_end(arguments);
     char *place = length < 0 ? NULL : buf_reserve(buf, (size_t)length);
     if (place != NULL) {
-        vsnprintf(place, (size_t)length + 1, format, again);
+        if ((size_t)length >= room)
+            vsnprintf(place, (size_t)length + 1, format, again);
         buf->length += (size_t)length;
     } else {
         buf->failed = true;
+        if (room != 0)
+            buf->data[buf->length] = '\0';
     }
     va_end(again);
 }

@@ -8,6 +8,7 @@ static void
 digest_parts(const EVP_MD *kind, const void *head, size_t head_length, const void *bytes,
              size_t length, char *hex)
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned size = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -18,8 +19,11 @@ digest_parts(const EVP_MD *kind, const void *head, size_t head_length, const voi
         !EVP_DigestUpdate(context, bytes, length) || !EVP_DigestFinal_ex(context, hash, &size))
         abort();
     EVP_MD_CTX_free(context);
-    for (unsigned i = 0; i < size; i++)
-        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+    for (unsigned i = 0; i < size; i++) {
+        hex[2 * i] = digits[hash[i] >> 4];
+        hex[2 * i + 1] = digits[hash[i] & 15];
+    }
+    hex[2 * size] = '\0';
 }
 
 void
