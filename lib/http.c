@@ -26,6 +26,7 @@ enum {
     ID_MAX = 64,
     PREFLIGHT_AGE_S = 86400,
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
+    UNPOLLED_MAX = 8, /* requests that are taken between two looks at the signals */
 };
 
 /* ---- what a handler asks of a request ---- */
@@ -140,9 +141,13 @@ request_admitted(const struct request *request, struct response *response, const
 void
 response_header(struct response *response, const char *name, const char *value)
 {
-    buf_format(&response->headers, "%s: ", name);
-    for (; *value != '\0'; value++)
-        buf_byte(&response->headers, (unsigned char)*value < 0x20 || *value == 0x7f ? ' ' : *value);
+    buf_text(&response->headers, name);
+    buf_text(&response->headers, ": ");
+    size_t start = response->headers.length;
+    buf_text(&response->headers, value);
+    for (char *c = response->headers.data + start; buf_ok(&response->headers) && *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
     buf_text(&response->headers, "\r\n");
 }
 
@@ -251,17 +256,14 @@ methods_list(unsigned allowed, struct arena *arena)
 
 /* Takes the client's X-Request-Id over when it is short and plain, else makes one. */
 static const char *
-request_identify(struct request *request)
+request_identify(struct request *request, uint64_t number)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
     const char *given = request_header(request, "X-Request-Id");
-    uint64_t number = 0;
 
     if (given != NULL && given[0] != '\0' && strlen(given) <= ID_MAX &&
         given[strspn(given, plain)] == '\0')
         return given;
-    if (getrandom(&number, sizeof number, 0) < 0)
-        number = (uint64_t)time(NULL);
     return arena_format(&request->arena, "%016jx", (uintmax_t)number);
 }
 
@@ -565,14 +567,15 @@ request_log(const struct app *app, const struct request *request, const struct r
               LOG_TEXT("user", request->user == NULL ? "-" : request->user));
 }
 
-/* What the programs share in memory. */
+/* What a program keeps between requests: what all share in memory, and its last request's id. */
 struct shared {
     struct ratelimit *limit;
     struct metrics *metrics;
+    uint64_t id;
 };
 
 static void
-app_serve(const struct app *app, const struct shared *shared, FCGX_Request *fcgi)
+app_serve(const struct app *app, struct shared *shared, FCGX_Request *fcgi)
 {
     struct request request = { .environment = fcgi->envp,
                                .config = app->config,
@@ -589,7 +592,8 @@ app_serve(const struct app *app, const struct shared *shared, FCGX_Request *fcgi
     request.method = method_parse(request_parameter(&request, "REQUEST_METHOD"));
     request.target = request_parameter(&request, "REQUEST_URI");
     request.body = "";
-    request.id = request_identify(&request);
+    /* Far apart, and all different until 2^64 of them have been given. */
+    request.id = request_identify(&request, shared->id += UINT64_C(0x9e3779b97f4a7c15));
     address_client(request.client, request_parameter(&request, "REMOTE_ADDR"),
                    request_header(&request, "X-Forwarded-For"), app->config->trusted_proxies);
     if (request.target == NULL || strlen(request.target) > TARGET_MAX)
@@ -680,6 +684,8 @@ shared_open(struct shared *shared, const struct app *app)
     struct buf path;
 
     *shared = (struct shared){ 0 };
+    if (getrandom(&shared->id, sizeof shared->id, 0) < 0)
+        shared->id = (uint64_t)time(NULL) << 32 | (uint64_t)getpid();
     if (!app->api)
         return;
     buf_init(&path, PATH_MAX);
@@ -714,13 +720,17 @@ app_run(const struct app *app)
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
     shared_open(&shared, app);
     while (app_wait(&ending)) {
-        int result = FCGX_Accept_r(&fcgi);
-        if (result == -EAGAIN || result == -EINTR || result == -ECONNABORTED)
-            continue;
-        if (result != 0)
+        /* Those that wait already need no poll(); it is time to end within a few requests. */
+        int result = 0;
+        for (int i = 0; i < UNPOLLED_MAX && result == 0; i++) {
+            result = FCGX_Accept_r(&fcgi);
+            if (result != 0)
+                break;
+            app_serve(app, &shared, &fcgi);
+            FCGX_Finish_r(&fcgi);
+        }
+        if (result != 0 && result != -EAGAIN && result != -EINTR && result != -ECONNABORTED)
             break;
-        app_serve(app, &shared, &fcgi);
-        FCGX_Finish_r(&fcgi);
     }
     FCGX_Free(&fcgi, 1);
     ending_close(&ending);
