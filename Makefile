@@ -135,10 +135,10 @@ fuzz: ## fuzz the parsers of what comes from outside, SECONDS=60 for each (TARGE
 	@tools/deps.sh build fuzz
 	@BUILD=$(BUILD) tests/fuzz/run.sh $(or $(SECONDS),60) $(or $(TARGET),$(FUZZERS))
 
-bench: ## print measurements as ratios
+bench: ## print measurements as ratios: QUICK=1 in two minutes, PART=bodies one of them
 	@tools/deps.sh build bench
 	@$(MAKE) --no-print-directory programs
-	@BUILD=$(BUILD) tests/bench/run.sh
+	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run.sh $(PART)
 
 check: ## clang-format, clang-tidy, cppcheck, the house rules and both compilers, all without a word
 	@tools/deps.sh build check

@@ -1,84 +1,88 @@
 #!/usr/bin/env bash
-# Prints what the leaderboard costs, as ratios against something run in the same minute.
+# Measures, each figure against something that is run by turns with it, and prints one table; the same is
+# in BUILD/bench.json.
 #
-#   tests/bench/run.sh        SECONDS_EACH=3 ROUNDS=3 ROWS=4576 MANY=100000
+#   tests/bench/run.sh [PART…]
 #
-# Everything runs on 127.0.0.1 with generated data, and ends by itself.
+#   QUICK=1         shorter and with fewer rows
+#   SECONDS_EACH=1  of load for each figure and round     ROUNDS=3    of which the median counts
+#   ROWS=4576       of the leaderboard                    MANY=100000 of a large one
+#   IDLE=10000      connections                           SEED=1      of the generated data
+#
+# Everything runs on 127.0.0.1, and ends by itself. Exits 1 when a part failed.
 set -euo pipefail
-# shellcheck source=tests/helper.bash
-. "$(dirname "$0")/../helper.bash"
-each=${SECONDS_EACH:-3} rounds=${ROUNDS:-3} rows=${ROWS:-4576}
-
-new_state
-trap stop_all EXIT
-export PLAIN_PORT RATE_LIMIT_REQUESTS=0
-PLAIN_PORT=$(free_port)
-# A second port of the same lighttpd that serves the published files as plain static files.
-cat >"$STATE_DIR/conf.d/plain.conf" <<END
-\$SERVER["socket"] == "127.0.0.1:$PLAIN_PORT" {
-    fastcgi.server = ()
-    server.document-root = "$STATE_DIR/plain"
-    setenv.set-response-header = ("Content-Encoding" => "gzip")
-    mimetype.assign = ("" => "application/json")
-}
-END
-mkdir "$STATE_DIR/plain"
-start_server
-"$PROGRAM_DIR/tests/samples" "$STATE_DIR/samples" --owner acme --rows "$rows" >/dev/null
-hubctl import "$STATE_DIR/samples" >/dev/null
-
-echo "== pull and publish $rows rows"
-LOG_LEVEL=INFO fetcher sync 2>&1 | grep -o 'dataset=.*'
-echo "unchanged:"
-fetcher sync 2>&1 | grep -o 'dataset=.*'
-file=$STATE_DIR/samples/datasets/acme/contents/data/train-00000-of-00001.parquet
-if python3 -c 'import pandas, pyarrow' 2>/dev/null; then
-    python3 - "$file" <<'END'
-import gzip, json, resource, sys
-import pandas
-rows = pandas.read_parquet(sys.argv[1]).to_dict("records")
-gzip.compress(json.dumps({"models": rows}, ensure_ascii=False, default=lambda v: v.item()).encode(), 9)
-used = resource.getrusage(resource.RUSAGE_SELF)
-print("python3 and pandas, one body of the four, gzip only: cpu_ms=%d peak_kb=%d"
-      % (used.ru_utime * 1000 + used.ru_stime * 1000, used.ru_maxrss))
-END
-else
-    echo "no pandas with pyarrow here: nothing to compare with"
+here=$(cd "$(dirname "$0")" && pwd)
+build=${BUILD:-build}
+PATH=$PATH:/usr/sbin
+parts=(bodies handlers queries connections pull cold memory peer)
+[ $# = 0 ] || parts=("$@")
+if [ -n "${QUICK:-}" ]; then
+    : "${SECONDS_EACH:=0.3}" "${ROUNDS:=1}" "${MANY:=20000}"
 fi
+export SECONDS_EACH=${SECONDS_EACH:-1} ROUNDS=${ROUNDS:-3} ROWS=${ROWS:-4576} MANY=${MANY:-100000} \
+    IDLE=${IDLE:-10000} SEED=${SEED:-1} BENCH_DIR
+BENCH_DIR=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX")
+trap 'rm -rf "$BENCH_DIR"' EXIT
+trap 'exit 130' INT TERM
+unset HF_TOKEN HF_READ_TOKEN
 
-echo "== a published body (gzip), 16 connections, $rounds rounds of $each s, median requests/s"
-cp "$(ls "$STATE_DIR"/public/formatted.documented.*.json.gz)" "$STATE_DIR/plain/body"
-
-# rate URL HEADER…: requests a second.
-rate() {
-    local url=$1
-    shift
-    wrk -t1 -c16 -d"${each}s" "${@/#/-H}" "$url" | awk '/Requests\/sec/ { print $2 }'
-}
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-
-etag=$(curl -sI -H 'Accept-Encoding: gzip' "$API/api/leaderboard/formatted" | sed -n 's/^etag: \(.*\)\r/\1/Ip')
-for _ in $(seq "$rounds"); do
-    rate "http://127.0.0.1:$PLAIN_PORT/body" >>"$STATE_DIR/static"
-    rate "$API/api/leaderboard/formatted" "Accept-Encoding: gzip" >>"$STATE_DIR/program"
-    rate "$API/api/leaderboard/formatted" "Accept-Encoding: gzip" "If-None-Match: $etag" >>"$STATE_DIR/304"
-    rate "$API/api/nothing" >>"$STATE_DIR/404"
-done
-bytes=$(stat -c %s "$STATE_DIR/plain/body")
-awk -v bytes="$bytes" -v s="$(median <"$STATE_DIR/static")" -v p="$(median <"$STATE_DIR/program")" \
-    -v n="$(median <"$STATE_DIR/304")" -v e="$(median <"$STATE_DIR/404")" 'BEGIN {
-    printf "%-52s %10.0f\n", "lighttpd, the same " bytes " bytes as a static file", s
-    printf "%-52s %10.0f   %.2f of the static file\n", "GET /api/leaderboard/formatted", p, p / s
-    printf "%-52s %10.0f\n", "the program answering without a database (404)", e
-    printf "%-52s %10.0f   %.2f of that\n", "GET /api/leaderboard/formatted, 304", n, n / e
-}'
-
-echo "== resident memory after that, kB"
-for pid in $(pgrep -P "$SERVER") "$SERVER"; do
-    printf '%-24s %s\n' "$(cat "/proc/$pid/comm")" "$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")"
+# All lines of all parts, each with its part in front.
+code=0
+for part in "${parts[@]}"; do
+    [ -e "$here/$part.sh" ] || { echo "there is no part $part" >&2; [ $# = 0 ] || exit 100; continue; }
+    echo "bench: $part" >&2
+    "$here/$part.sh" >"$BENCH_DIR/lines" || {
+        echo "skipped: it failed" >>"$BENCH_DIR/lines"
+        code=1
+    }
+    sed "s/^/$part\t/" "$BENCH_DIR/lines" >>"$BENCH_DIR/all"
 done
 
-# Queries, over as many rows and over very many.
-for count in "$rows" ${MANY:-100000}; do
-    ROWS=$count "$(dirname "$0")/queries.sh"
-done
+python() { for python in python3 /usr/bin/python3; do "$python" -c "$1" 2>/dev/null && return; done; echo none; }
+jq -Rn --arg cores "$(nproc)" --arg cpu "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+    --arg kernel "$(uname -sr)" --arg lighttpd "$(lighttpd -v | head -n 1)" \
+    --arg sqlite "$(pkg-config --modversion sqlite3)" --arg compiler "$("${CC:-gcc}" --version | head -n 1)" \
+    --arg fastapi "$(python 'import fastapi; print(fastapi.__version__)')" \
+    --arg files "$(ulimit -Hn)" '
+    [inputs / "\t"] as $lines | {
+        machine: {cores: ($cores | tonumber), $cpu, $kernel, $lighttpd, $sqlite, $compiler, "python3-fastapi": $fastapi,
+            open_files: $files},
+        settings: ([$ENV | {SEED, SECONDS_EACH, ROUNDS, ROWS, MANY, IDLE} | to_entries[]
+            | {key: (.key | ascii_downcase), value: (.value | tonumber)}] | from_entries),
+        rows: [$lines[] | select(length > 2) | {
+            part: .[0], row: .[1], unit: .[2], value: (.[3] | tonumber),
+            reference: (if (.[4] // "") == "" then null else .[4] end),
+            reference_value: (if (.[5] // "") == "" then null else .[5] | tonumber end),
+            wanted: (if (.[6] // "") == "" then null else .[6] end)
+        } | .ratio = (if (.reference_value // 0) == 0 then null else .value / .reference_value end)
+          | .met = (if .wanted == null then null
+                else (.ratio // .value) as $n | (.wanted / " ") as [$than, $bound] | ($bound | tonumber) as $bound
+                | if $than == ">=" then $n >= $bound else $n <= $bound end end)],
+        skipped: [$lines[] | select(length == 2) | {part: .[0], reason: (.[1] | sub("^skipped: "; ""))}]
+    }' <"$BENCH_DIR/all" >"$build/bench.json"
+
+# Figures with three digits at least, in columns as wide as their widest.
+jq -r '
+    def figure: if . == null then "" elif . >= 100 then round
+        else (if . >= 10 then 10 elif . >= 1 then 100 else 1000 end) as $n | . * $n | round / $n end | tostring;
+    ["", "row", "ours", "", "reference", "", "ratio", "wanted"],
+    (.rows[] | [.part, .row, (.value | figure), .unit, .reference // "", (.reference_value | figure), (.ratio | figure),
+        (.wanted // "") + (if .met == false then " (missed)" else "" end)]),
+    (.skipped[] | [.part, "skipped: \(.reason)", "", "", "", "", "", ""])
+    | join("\t")' "$build/bench.json" |
+    awk -F '\t' '{
+        for (i = 1; i <= NF; i++) {
+            cell[NR, i] = $i
+            if ($2 !~ /^skipped: / && length($i) > width[i]) width[i] = length($i)
+        }
+    }
+    END {
+        for (n = 1; n <= NR; n++) {
+            line = ""
+            for (i = 1; i <= 8; i++)
+                line = line sprintf(i == 3 || i == 6 || i == 7 ? "%*s  " : "%-*s  ", width[i], cell[n, i])
+            sub(/ +$/, "", line)
+            print line
+        }
+    }'
+exit $code
