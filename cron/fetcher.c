@@ -1,5 +1,6 @@
 /* fetcher: takes the Hub's datasets into the cache. Started by cron, a timer or by hand; one at a
  * time. */
+#include "backup.h"
 #include "config.h"
 #include "db.h"
 #include "file.h"
@@ -36,7 +37,8 @@ enum {
 struct options {
     bool force, accept_loss, quiet, json, retry, once;
     const struct command *command;
-    unsigned wanted; /* datasets, a bit for each */
+    unsigned wanted;  /* datasets, a bit for each */
+    const char *file; /* NULL where the command takes none */
 };
 
 /* `datasets` are those it is for, a bit for each; they may be named where `arguments` say so. `run`
@@ -465,6 +467,55 @@ command_history(const struct options *options, struct config *config)
     return code;
 }
 
+static double
+seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+static int
+command_backup(const struct options *options, struct config *config)
+{
+    char database[PATH_MAX];
+    struct timespec start;
+    struct error why;
+    uint64_t bytes;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    snprintf(database, sizeof database, "%s/cache.db", config->state_dir);
+    if (!backup_make(database, options->file, &bytes, &why))
+        return fail(EXIT_SYSTEM, why.text);
+    if (!options->quiet)
+        printf("%s: %.1f MB in %.2f s, checked\n", options->file, (double)bytes / 1e6,
+               seconds_since(&start));
+    return 0;
+}
+
+static int
+command_restore(const struct options *options, struct config *config)
+{
+    char database[PATH_MAX], aside[BACKUP_ASIDE];
+    struct options loud = *options;
+    struct error why;
+
+    if (!folder_make(config->state_dir, &why))
+        return fail(EXIT_SYSTEM, why.text);
+    loud.quiet = false; /* what was not done must not look done */
+    int code = take_lock(&loud, config->state_dir);
+    if (code >= 0)
+        return code;
+    snprintf(database, sizeof database, "%s/cache.db", config->state_dir);
+    if (!backup_restore(options->file, database, aside, &why))
+        return fail(EXIT_SYSTEM, why.text);
+    if (!options->quiet)
+        printf("%s is restored from %s%s%s\nNow run: fetcher sync\n", database, options->file,
+               aside[0] == '\0' ? "" : "; what was there is ", aside);
+    return 0;
+}
+
 static int
 command_settings(const struct options *options, struct config *config)
 {
@@ -474,6 +525,8 @@ command_settings(const struct options *options, struct config *config)
 }
 
 /* ---- start ---- */
+
+static const char takes_file[] = " FILE";
 
 static const struct command commands[] = {
     { "pull", " [DATASET]...", "take datasets from the Hub", EVERY, command_hub, pull_one },
@@ -485,6 +538,10 @@ static const struct command commands[] = {
     { "history", "", "list the snapshots of the contents that are kept", 0, command_history, NULL },
     { "verify", " [DATASET]...", "compare the cache with the Hub; exit 1 where they differ", EVERY,
       command_hub, verify_one },
+    { "backup", takes_file, "write a backup of what cannot be fetched anew, while all runs", 0,
+      command_backup, NULL },
+    { "restore", takes_file, "put a backup in the database's place, and keep what was there", 0,
+      command_restore, NULL },
     { "settings", "", "print the settings in force, for a shell, without the secret ones", 0,
       command_settings, NULL },
 };
@@ -569,6 +626,9 @@ options_parse(struct options *options, int argc, char **argv)
             options->wanted |= dataset;
         } else if (command == NULL && (command = command_find(argument)) != NULL) {
             options->command = command;
+        } else if (command != NULL && options->file == NULL && argument[0] != '-' &&
+                   strcmp(command->arguments, takes_file) == 0) {
+            options->file = argument;
         } else if (!flag_set(options, argument)) {
             snprintf(text, sizeof text, "'%.100s' is not understood; see fetcher --help", argument);
             return fail(EXIT_USAGE, text);
@@ -576,6 +636,8 @@ options_parse(struct options *options, int argc, char **argv)
     }
     if (options->command == NULL)
         return fail(EXIT_USAGE, "no command; see fetcher --help");
+    if (options->file == NULL && strcmp(options->command->arguments, takes_file) == 0)
+        return fail(EXIT_USAGE, "which FILE? See fetcher --help");
     if (options->wanted == 0)
         options->wanted = options->command->datasets;
     return -1;

@@ -12,12 +12,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUSY_TIMEOUT_MS = 5000 };
+enum {
+    BUSY_TIMEOUT_MS = 5000,
+    CHECKPOINT_WAIT_MS = 250, /* for readers, while all writers wait */
+};
 
 /* "leader" and "localhub" in hexadecimal: whose file it is, in SQLite's application_id. */
 static const int application_ids[] = {
     [SQL_DATABASE_CACHE] = 0x4c42434d, [SQL_DATABASE_HUB] = 0x4c424855
 };
+
+int
+db_application_id(enum sql_database database)
+{
+    return application_ids[database];
+}
 
 static void
 db_explain(struct db *db, const char *what, struct error *why)
@@ -349,9 +358,14 @@ db_column_text(sqlite3_stmt *statement, int index)
 enum db_result
 db_begin(struct db *db, struct error *why)
 {
+    int moved = 0;
+
     if (!db_lock(db, why))
         return DB_FAILED;
-    if (db_control(db, DB_BEGIN_WRITING, why))
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved != 0)
+        error_set(why, "database: another file has taken its place");
+    else if (db_control(db, DB_BEGIN_WRITING, why))
         return DB_OK;
     db_unlock(db);
     return DB_FAILED;
@@ -393,7 +407,9 @@ db_checkpoint(struct db *db, struct error *why)
 {
     if (!db_lock(db, why))
         return DB_FAILED;
+    sqlite3_busy_timeout(db->handle, CHECKPOINT_WAIT_MS);
     int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
     db_unlock(db);
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return DB_OK;

@@ -40,6 +40,9 @@ struct db {
     sqlite3_stmt *statements[SQL_COUNT]; /* NULL for those of another database */
 };
 
+/* Whose file a database is, in SQLite's application_id. */
+int db_application_id(enum sql_database database);
+
 /* Opens the database at `path` and prepares every statement of `database`. On DB_OK the caller owns
  * *db: db_close(). */
 enum db_result db_open(struct db **db, const char *path, enum sql_database database,
@@ -99,8 +102,9 @@ void db_done(sqlite3_stmt *statement);
 /* Column `index` of the current row as a string, "" for NULL; valid until the next step. */
 const char *db_column_text(sqlite3_stmt *statement, int index);
 
-/* A write transaction: takes the lock file and begins at once. DB_FAILED when it could not. Ends
- * with db_commit(), or db_rollback(); a failed commit is rolled back. */
+/* A write transaction: takes the lock file and begins at once. DB_FAILED when it could not, also
+ * when another file has taken the database's place: what is written then would be lost. Ends with
+ * db_commit(), or db_rollback(); a failed commit is rolled back. */
 enum db_result db_begin(struct db *db, struct error *why) __attribute__((warn_unused_result));
 enum db_result db_commit(struct db *db, struct error *why) __attribute__((warn_unused_result));
 void db_rollback(struct db *db);
