@@ -21,6 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of the texts that entries are rendered as: where those change, this does, and what an
+ * older version rendered is made anew. */
+enum { BOARD_RENDERER = 3 };
+
 /* What a column was in the leaderboard's file. */
 enum board_group {
     BOARD_MODEL,

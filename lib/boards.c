@@ -18,9 +18,9 @@ enum {
 
 struct boards {
     struct store store;
-    struct snapshots snapshots;                      /* what is published, as far as `store` says */
-    struct board published;                          /* all zeroes while nothing is */
-    char file[sizeof((struct variant *)NULL)->file]; /* which one is mapped */
+    struct snapshots snapshots;     /* what is published, as far as `store` says */
+    struct board published;         /* all zeroes while nothing is */
+    struct variant mapped;          /* which one it is */
     struct leaderboard leaderboard; /* for past boards; loaded when one is asked for */
     bool leaderboard_loaded;
     struct past_kept {
@@ -90,32 +90,6 @@ boards_refresh(struct boards *boards, struct response *response)
     return store_failed(&boards->store, response, &why);
 }
 
-/* Maps the file that the database names. What was mapped before goes once the new one is there. */
-static int
-published_get(struct boards *boards, struct response *response)
-{
-    const struct variant *variant = &boards->snapshots.board;
-    char path[PATH_MAX];
-    struct board board;
-    struct error why;
-
-    if (variant->file[0] == '\0')
-        return response_unavailable(response, RETRY_AFTER_S,
-                                    "there is no data yet: the first sync has not ended");
-    if (strcmp(variant->file, boards->file) != 0) {
-        snprintf(path, sizeof path, "%s/public/%s", boards->store.config->state_dir, variant->file);
-        if (!board_map(&board, path, &why))
-            return store_failed(&boards->store, response, &why);
-        board_close(&boards->published);
-        boards->published = board;
-        memcpy(boards->file, variant->file, sizeof boards->file);
-    }
-    boards->last = &boards->published;
-    boards->last_etag = variant->etag;
-    boards->last_fixed = false;
-    return 0;
-}
-
 /* Takes one unit of what an address may have built. Returns 0 or the status of an answer. */
 static int
 build_limit(struct request *request, struct response *response)
@@ -153,7 +127,7 @@ past_refuse(const struct boards *boards, struct response *response, enum past_re
  */
 static int
 past_take(struct boards *boards, struct request *request, struct response *response,
-          const struct history_snapshot *snapshot)
+          const struct history_snapshot *snapshot, bool limited)
 {
     const struct config *config = boards->store.config;
     struct past_kept *place = &boards->past[0];
@@ -175,7 +149,7 @@ past_take(struct boards *boards, struct request *request, struct response *respo
     }
     if (strcmp(place->key, key) != 0) {
         if (!past_file_map(config, key, &board)) {
-            if ((status = build_limit(request, response)) != 0)
+            if (limited && (status = build_limit(request, response)) != 0)
                 return status;
             enum past_result result =
                 past_file_build(config, boards->store.db, leaderboard, snapshot, key, &why);
@@ -213,12 +187,62 @@ past_get(struct boards *boards, struct request *request, struct response *respon
     if (result == PAST_FOUND && !history_list(db, INT64_MAX, &newest, 1, &count, &why))
         result = PAST_UNREADABLE;
     if (result == PAST_FOUND)
-        status = past_take(boards, request, response, &snapshot);
+        status = past_take(boards, request, response, &snapshot, true);
     else
         status = past_refuse(boards, response, result, &why);
     db_snapshot_end(db);
     boards->last_fixed = status == 0 && count == 1 && newest.id != snapshot.id;
     return status;
+}
+
+/* The newest snapshot's board, made here: for the time between an upgrade to another layout of
+ * boards and the first pull after it. */
+static int
+newest_get(struct boards *boards, struct request *request, struct response *response,
+           const struct error *unfit)
+{
+    struct history_snapshot newest;
+    struct error why = *unfit;
+    size_t count = 0;
+    int status;
+
+    if (!db_snapshot_begin(boards->store.db, &why))
+        return store_failed(&boards->store, response, &why);
+    if (history_list(boards->store.db, INT64_MAX, &newest, 1, &count, &why) && count == 1)
+        status = past_take(boards, request, response, &newest, false);
+    else
+        status = store_failed(&boards->store, response, &why);
+    db_snapshot_end(boards->store.db);
+    return status;
+}
+
+/* Maps the file that the database names. What was mapped before goes once the new one is there; it
+ * stays when a later version published one that this program cannot read. */
+static int
+published_get(struct boards *boards, struct request *request, struct response *response)
+{
+    const struct variant *variant = &boards->snapshots.board;
+    char path[PATH_MAX];
+    struct board board;
+    struct error why;
+
+    boards->last_fixed = false;
+    if (variant->file[0] == '\0')
+        return response_unavailable(response, RETRY_AFTER_S,
+                                    "there is no data yet: the first sync has not ended");
+    if (strcmp(variant->file, boards->mapped.file) != 0) {
+        snprintf(path, sizeof path, "%s/public/%s", boards->store.config->state_dir, variant->file);
+        if (board_map(&board, path, &why)) {
+            board_close(&boards->published);
+            boards->published = board;
+            boards->mapped = *variant;
+        } else if (boards->mapped.file[0] == '\0') {
+            return newest_get(boards, request, response, &why);
+        }
+    }
+    boards->last = &boards->published;
+    boards->last_etag = boards->mapped.etag;
+    return 0;
 }
 
 int
@@ -229,8 +253,8 @@ boards_get(struct boards *boards, struct request *request, struct response *resp
     int status = boards_refresh(boards, response);
 
     if (status == 0)
-        status =
-            at == NULL ? published_get(boards, response) : past_get(boards, request, response, at);
+        status = at == NULL ? published_get(boards, request, response)
+                            : past_get(boards, request, response, at);
     if (status == 0)
         *board = boards->last;
     return status;

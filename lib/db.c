@@ -178,6 +178,9 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
     if (!db_execute(db, "PRAGMA foreign_keys=ON", why) || !db_prepare_controls(db, why))
         return DB_FAILED;
+    /* Before anything is written: a later version's is not this one's to touch. */
+    if (mode == DB_WRITER && db_pragma(db, "PRAGMA user_version") > schema_version(database))
+        goto other;
     if (mode == DB_WRITER) {
         size_t size = strlen(path) + sizeof ".lock";
         char *name = mem_alloc(size);
@@ -213,11 +216,19 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
         goto other;
     }
     return db_prepare(db, database, why) ? DB_OK : DB_FAILED;
-other:
-    error_set(why, "%s has schema %d of application %#x; this program knows schema %d of %#x", path,
-              db_pragma(db, "PRAGMA user_version"),
-              (unsigned)db_pragma(db, "PRAGMA application_id"), schema_version(database),
-              (unsigned)application_ids[database]);
+other:;
+    int version = db_pragma(db, "PRAGMA user_version");
+    int owner = db_pragma(db, "PRAGMA application_id");
+    if (owner != application_ids[database])
+        error_set(why, "%s is another application's (%#x): it stays as it is", path,
+                  (unsigned)owner);
+    else
+        error_set(why, "%s has schema %d, this program knows schema %d: %s", path, version,
+                  schema_version(database),
+                  version > schema_version(database)
+                      ? "it is a later version's and stays as it is; run that version again, or "
+                        "restore a backup"
+                      : "the fetcher has to bring it up to date");
     return DB_OTHER;
 }
 

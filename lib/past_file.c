@@ -56,8 +56,8 @@ past_file_key(struct db *db, const struct leaderboard *leaderboard,
     arena_init(&arena, 0);
     buf_init(&text, 1 << 24);
     bool good = providers_load(db, &providers, &arena, why);
-    buf_format(&text, "%s %" PRId64 " %" PRId64 " %s", snapshot->revision, snapshot->pulled_at,
-               snapshot->rows, leaderboard->fingerprint);
+    buf_format(&text, "%d %s %" PRId64 " %" PRId64 " %s", BOARD_RENDERER, snapshot->revision,
+               snapshot->pulled_at, snapshot->rows, leaderboard->fingerprint);
     for (size_t i = 0; good && i < providers.count; i++)
         buf_format(&text, "\n%s", providers.names[i]);
     digest_sha256(buf_string(&text), text.length, hash);
@@ -118,6 +118,7 @@ past_file_build(const struct config *config, struct db *db, const struct leaderb
 {
     char folder[PATH_MAX], path[PATH_MAX], lock[PATH_MAX], name[PAST_KEY + 8];
     enum past_result result = PAST_UNREADABLE;
+    struct board there;
 
     snprintf(name, sizeof name, "%s.board", key);
     path_of(config, "", folder);
@@ -130,9 +131,10 @@ past_file_build(const struct config *config, struct db *db, const struct leaderb
         error_set(why, "cannot open %s: %s", lock, strerror(errno));
     else if (!file_lock(fd, WAIT_MS))
         error_set(why, "other past leaderboards are being built");
-    else if (access(path, R_OK) == 0)
+    else if (past_file_map(config, key, &there)) {
+        board_close(&there);
         result = PAST_FOUND;
-    else
+    } else /* or it is one of another layout */
         result = build(db, leaderboard, snapshot, folder, path, why);
     if (fd >= 0)
         close(fd);

@@ -15,7 +15,8 @@
 
 enum { PAST_FILES = 8, PAST_KEY = 33 };
 
-/* What the board of a snapshot depends on: the snapshot, the leaderboard's file and the providers.
+/* What the board of a snapshot depends on: the snapshot, the leaderboard's file, the providers
+ * and the renderer.
  * False with `why` when the database cannot be read. */
 bool past_file_key(struct db *db, const struct leaderboard *leaderboard,
                    const struct history_snapshot *snapshot, char key[PAST_KEY], struct error *why)

@@ -1,5 +1,6 @@
 #include "pull_private.h"
 
+#include "board.h"
 #include "digest.h"
 #include "providers.h"
 #include "snapshot.h"
@@ -8,9 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-/* Goes into the fingerprint: entries made by an older renderer are made anew. */
-static const char renderer[] = "3";
 
 static const struct {
     const char *name;
@@ -82,7 +80,7 @@ contents_fingerprint(const struct pull *pull, const struct providers *providers,
     struct buf text;
 
     buf_init(&text, 1 << 26);
-    buf_format(&text, "%s %s", renderer, pull->leaderboard->fingerprint);
+    buf_format(&text, "%d %s", BOARD_RENDERER, pull->leaderboard->fingerprint);
     for (size_t i = 0; i < providers->count; i++)
         buf_format(&text, "\n%s", providers->names[i]);
     digest_sha256(buf_string(&text), text.length, fingerprint);

@@ -19,6 +19,20 @@ store_close(struct store *store)
     store->db = NULL;
 }
 
+/* Opens the database, and brings that of an older version up to this one. */
+static enum db_result
+open_any(struct db **db, const char *path, enum db_mode mode, struct error *why)
+{
+    enum db_result result = db_open(db, path, SQL_DATABASE_CACHE, mode, why);
+
+    if (result == DB_OTHER && mode == DB_READER &&
+        db_open(db, path, SQL_DATABASE_CACHE, DB_WRITER, why) == DB_OK) {
+        db_close(*db);
+        result = db_open(db, path, SQL_DATABASE_CACHE, mode, why);
+    }
+    return result;
+}
+
 int
 store_open(struct store *store, struct response *response)
 {
@@ -28,20 +42,24 @@ store_open(struct store *store, struct response *response)
     time_t now = time(NULL);
 
     snprintf(path, sizeof path, "%s/cache.db", store->config->state_dir);
-    bool there = stat(path, &file) == 0;
-    if (store->db != NULL && now - store->opened_at <= store->config->cache_ttl && there &&
-        file.st_ino == store->inode && file.st_dev == store->device)
+    bool same = store->db != NULL && stat(path, &file) == 0 && file.st_ino == store->inode &&
+                file.st_dev == store->device;
+    if (same && now - store->opened_at <= store->config->cache_ttl)
         return 0;
+    struct db *db;
+    enum db_result result = open_any(&db, path, store->mode, &why);
+    if (result == DB_OTHER && same) {
+        /* A later version is at work already, and this program about to be replaced: what it has
+         * open serves until then. */
+        log_event(&store->config->log, LEVEL_WARNING, LOG_DB, "the database is another version's",
+                  LOG_TEXT("error", why.text));
+        store->opened_at = now;
+        return 0;
+    }
     store_close(store);
     store->version = -1;
-    enum db_result result = db_open(&store->db, path, SQL_DATABASE_CACHE, store->mode, &why);
-    if (result == DB_OTHER && store->mode == DB_READER &&
-        db_open(&store->db, path, SQL_DATABASE_CACHE, DB_WRITER, &why) == DB_OK) {
-        /* It was an older version's, and is brought up to this one by now. */
-        store_close(store);
-        result = db_open(&store->db, path, SQL_DATABASE_CACHE, DB_READER, &why);
-    }
     if (result == DB_OK) {
+        store->db = db;
         if (stat(path, &file) == 0) {
             store->inode = file.st_ino;
             store->device = file.st_dev;
@@ -52,7 +70,11 @@ store_open(struct store *store, struct response *response)
     if (result == DB_ABSENT)
         return response_unavailable(response, RETRY_AFTER_S,
                                     "there is no data yet: the first sync has not ended");
-    return store_failed(store, response, &why);
+    int status = store_failed(store, response, &why);
+    return result == DB_OTHER ? response_detail(response, status,
+                                                "the server's database is of another version than "
+                                                "the server: its operator has to look at the log")
+                              : status;
 }
 
 bool
