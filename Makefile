@@ -25,7 +25,7 @@ endif
 LIB_OBJ  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c)) $(BUILD)/lib/sql.o
 FCGI     = $(patsubst cgi-bin/%.c,$(BUILD)/%.fcgi,$(wildcard cgi-bin/*.c))
 TOOLS    = $(patsubst %.c,$(BUILD)/%,$(notdir $(wildcard cron/*.c tools/*.c)))
-TESTBIN  = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c))
+TESTBIN  = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c)) $(BUILD)/tests/faults.so
 FUZZERS  = $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/seeds.c,$(wildcard tests/fuzz/*.c)))
 FUZZ     = -DFUZZ_REPLAY
 PAGE     = $(foreach file,$(wildcard www/*.html www/*.css www/*.js www/*.json www/docs/*),$(BUILD)/$(file) $(BUILD)/$(file).gz)
@@ -34,7 +34,7 @@ SWAGGER  = $(if $(shell command -v npm),$(BUILD)/www/docs/swagger-ui.css.gz)
 ERRORS   = $(patsubst %,$(BUILD)/www/errors/%.html,$(shell awk '/^[1-9]/ { print $$1 }' www/errors.txt))
 SOURCES  = $(wildcard lib/*.[ch] cgi-bin/*.c cron/*.c tools/*.c tests/*/*.[ch])
 
-.PHONY: all help programs run test san fuzz bench check format install uninstall clean
+.PHONY: all help programs run test san fuzz sweep bench check format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -91,6 +91,11 @@ $(BUILD)/tests/fuzz/seeds: tests/fuzz/seeds.c $(BUILD)/liblb.a
 	@mkdir -p $(@D)
 	$(SAY)$(CC) $(ALL_CFLAGS) $< $(BUILD)/liblb.a -o $@ $(LDFLAGS) $(LIBS)
 
+# Loaded before a program's libraries: without the sanitizers, whose own allocator comes first.
+$(BUILD)/tests/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(SAY)$(CC) $(filter-out $(SANITIZE) $(HARDEN),$(ALL_CFLAGS)) -fPIC -shared $< -o $@
+
 $(BUILD)/www/errors/%.html: www/errors.txt
 	@mkdir -p $(@D)
 	@awk '$$1 == "$*" { sub(/^[0-9]+ /, ""); gsub(/["\\]/, "\\\\&"); printf "{\"detail\":\"%s\"}\n", $$0 }' $< >$@
@@ -134,6 +139,11 @@ $(BUILD)/node_modules/.js: Makefile | $(SWAGGER)
 fuzz: ## fuzz the parsers of what comes from outside, SECONDS=60 for each (TARGET=votes: for one)
 	@tools/deps.sh build fuzz
 	@BUILD=$(BUILD) tests/fuzz/run.sh $(or $(SECONDS),60) $(or $(TARGET),$(FUZZERS))
+
+sweep: ## fail each allocation, read, write… of the programs in turn, EACH=2000 points a scene and kind
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/sweep.sh --each $(or $(EACH),2000) $(SCENES)
 
 bench: ## print measurements as ratios: QUICK=1 in two minutes, PART=bodies one of them
 	@tools/deps.sh build bench
