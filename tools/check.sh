@@ -5,6 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 111
 build=${BUILD:-build}
 work=$(mktemp -d)
+jobs=$(nproc)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
@@ -57,14 +58,14 @@ cppcheck --quiet --error-exitcode=1 "$work/null.c" 2>/dev/null && fail "cppcheck
     clang-format --dry-run -Werror $sources || fail "clang-format: run make format"
     broken=$(house_rules $sources)
     [ -z "$broken" ] || fail "house rules: $broken"
-    for unit in $units; do
-        for cc in gcc clang; do
-            $cc $flags $warnings -O2 -fsyntax-only "$unit" || fail "$cc: $unit"
-        done
+    # The rest is one process a file, on all processors.
+    for cc in gcc clang; do
+        printf '%s\n' $units | xargs -P"$jobs" -I{} $cc $flags $warnings -O2 -fsyntax-only {} || fail "$cc"
     done
-    cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+    cppcheck --quiet -j"$jobs" --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
         --suppress=missingIncludeSystem -Ilib -I"$build/gen" -D__GNUC__ $units || fail "cppcheck"
-    clang-tidy --quiet --config-file=.clang-tidy --warnings-as-errors='*' $units -- $flags -DFUZZ_REPLAY 2>"$work/tidy" ||
+    printf '%s\n' $units | xargs -P"$jobs" -n4 sh -c \
+        'clang-tidy --quiet --config-file=.clang-tidy --warnings-as-errors="*" "$@" -- '"$flags"' -DFUZZ_REPLAY 2>/dev/null' _ ||
         fail "clang-tidy"
 }
 [ $failed = 0 ] && echo "check: clean"
