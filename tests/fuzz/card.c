@@ -113,8 +113,8 @@ target_run(const char *bytes, size_t length)
     "," SIBLING("README.md") "," SIBLING("tokenizer.json") "," SIBLING("tokenizer_config.json")
 #define WORDS                                                                                      \
     "It is a large model that was made to be read by a fuzzer, which does not care about what it " \
-    "says, as long as it is long enough: two hundred characters of text, of which these are the "  \
-    "last.....\n"
+    "says, as long as it is long enough: two hundred characters of text, of which these are "      \
+    "the last, and these are the ones behind them.\n"
 
 FUZZ_SEEDS(
     INFO("", USUAL
@@ -133,21 +133,21 @@ FUZZ_SEEDS(
          "\"total\":8030261248},\"config\":{\"tokenizer_config\":{\"chat_template\":[1]}}",
          USUAL) "config.json\n{\"architectures\":[\"A\",\"B\"],\"auto_map\":null}\n====\nREADME."
                 "md\n" WORDS,
-    INFO(",\"disabled\":false", USUAL
-         "," SIBLING("model.safetensors.index.json")) "config.json\n{\"architectures\":[\"A\"]}\n=="
-                                                      "==\nREADME.md\n---\nlicense_name: x\n"
-                                                      "license_link: |\n  https://a\nother: >-\n  "
-                                                      "b # c\n...\n" WORDS "\n====\n"
-                                                      "model.safetensors.index.json\n{\"metadata\":"
-                                                      "{\"total_size\":16},\"weight_map\":{"
-                                                      "\"w\":\"model-1-of-2.safetensors\",\"b\":"
-                                                      "\"model-2-of-2.safetensors\"}}\n====\n"
-                                                      "model-1-of-2.safetensors\n{\"w\":{\"dtype\":"
-                                                      "\"I4\",\"shape\":[2,3]}}\n====\n"
-                                                      "model-2-of-2.safetensors\n{\"b\":{\"dtype\":"
-                                                      "\"F8_E4M3\",\"shape\":[9223372036854775807,"
-                                                      "2]}}",
-    INFO("",
+    INFO(",\"disabled\":false",
+         USUAL "," SIBLING(
+             "model.safetensors.index.json")) "config.json\n{\"architectures\":[\"A\"]}\n=="
+                                              "==\nREADME.md\n---\nlicense_name: x\n"
+                                              "license_link: https://a\nmore: |\n  b\nother: >-\n  "
+                                              "b # c\n---\n" WORDS "\n====\n"
+                                              "model.safetensors.index.json\n{\"metadata\":"
+                                              "{\"total_size\":16},\"weight_map\":{"
+                                              "\"w\":\"model-1-of-2.safetensors\",\"b\":"
+                                              "\"model-2-of-2.safetensors\"}}\n====\n"
+                                              "model-1-of-2.safetensors\n{\"w\":{\"dtype\":"
+                                              "\"I4\",\"shape\":[2,3]}}\n====\n"
+                                              "model-2-of-2.safetensors\n{\"b\":{\"dtype\":"
+                                              "\"F8_E4M3\",\"shape\":[9223372036854775807]}}",
+    INFO(",\"safetensors\":{\"total\":8030261248}",
          SIBLING("adapter_config.json") "," SIBLING(
              "adapter_model.safetensors") "," USUAL) "adapter_config.json\n{\"base_model_name_or_"
                                                      "path\":\"acme/base\"}\n====\n"
