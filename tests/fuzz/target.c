@@ -35,6 +35,8 @@ target_run(const char *bytes, size_t length)
 
 #define GET(target) "GET " target " HTTP/1.1\r\nAccept-Encoding: zstd, br;q=0.9\r\n\r\n"
 
+#define EIGHT(text, with) text with text with text with text with text with text with text with text
+
 FUZZ_SEEDS(
     GET("/api/leaderboard"), GET("/api/leaderboard/formatted?profile=space"),
     GET("/api/leaderboard/formatted?search=large;@provider:acme&precision=bfloat16,float16&"
@@ -58,4 +60,21 @@ FUZZ_SEEDS(
     "If-Modified-Since: Wed, 12 Jun 2024 10:20:30 GMT\nOrigin: https://a\nX-Request-Id: a-b_c.1\n"
     "X-Forwarded-For: 192.0.2.1, 10.0.0.1\n\n",
     "OPTIONS /api/leaderboard HTTP/1.1\nOrigin: https://a\n\n", "DELETE /a/%2e%2e//b?%zz", "GET *",
-    GET("/api/leaderboard?a=1&a=2&=&&b"))
+    GET("/api/leaderboard?a=1&a=2&=&&b"),
+    /* As many of everything as is taken, and one more. */
+    GET("/api/"
+        "leaderboard?search=a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p&sort=name,sha,precision,type,ifeval,"
+        "bbh,gpqa,-musr&fields=" EIGHT(EIGHT("id", ","), ",") "&precision=" EIGHT(EIGHT("a", ","),
+                                                                                  ",")),
+    GET("/api/leaderboard/formatted?search=a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p;q"),
+    GET("/api/leaderboard?sort=name,sha,precision,type,ifeval,bbh,gpqa,-musr,average"),
+    GET("/api/leaderboard?fields=" EIGHT(EIGHT("id", ","), ",") ",id"),
+    GET("/api/leaderboard?precision=" EIGHT(EIGHT("a", ","), ",") ",b"),
+    GET("/api/"
+        "leaderboard?name=a&sha=a&precision=a&type=a&weight_type=a&architecture=a&base_model=a&"
+        "hub_license=a&provider=a&is_moe=true&is_merged=true&is_flagged=true&has_chat_template="
+        "true&"
+        "official=true&unavailable=true&min_ifeval=1&min_bbh=1&min_gpqa=1"),
+    GET("/api/leaderboard/compare?models=" EIGHT("acme/large",
+                                                 ",") ",acme/large,acme/small,acme/large"),
+    GET("/" EIGHT(EIGHT("a", "/"), "/") "/a"))
