@@ -94,6 +94,15 @@ FUZZ_SEEDS(
     COMMIT "{\"key\":\"header\",\"value\":{\"summary\":\"a\"}}\n{\"key\":\"lfsFile\",\"value\":{"
            "\"path\":\"model.safetensors\",\"algo\":\"sha256\",\"oid\":"
            "\"abc8666aff0d74af05253d2d2e9b130190f127d4adcb8b4ceed79aa705f01dc6\",\"size\":41}}\n",
+    COMMIT
+    "{\"key\":\"header\",\"value\":{\"summary\":\"a\"}}\n{\"key\":\"file\",\"value\":{\"path\":"
+    "\"b\",\"oldPath\":\"README.md\",\"content\":\"!\"}}\n{\"key\":\"deletedEntry\",\"value\":{"
+    "\"path\":\"data\"}}\n",
+    ASK("POST /acme/large.git/info/lfs/objects/batch") JSON
+    "{\"operation\":\"download\",\"objects\":[{\"oid\":"
+    "\"abc8666aff0d74af05253d2d2e9b130190f127d4adcb8b4ceed79aa705f01dc6\",\"size\":41}]}",
+    ASK("POST /acme/large.git/info/lfs/objects/verify") JSON
+    "{\"oid\":\"abc8666aff0d74af05253d2d2e9b130190f127d4adcb8b4ceed79aa705f01dc6\",\"size\":41}",
     ASK("POST /api/repos/create") JSON
     "{\"type\":\"dataset\",\"name\":\"new\",\"organization\":\"acme\",\"private\":true}",
     ASK("GET /api/whoami-v2") "\n", ASK("GET /api/models/acme/large?blobs=true&expand=sha") "\n",

@@ -63,7 +63,8 @@ FUZZ_SEEDS(
     GET("/api/leaderboard?a=1&a=2&=&&b"),
     /* As many of everything as is taken, and one more. */
     GET("/api/"
-        "leaderboard?search=a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p&sort=name,sha,precision,type,ifeval,"
+        "leaderboard/"
+        "formatted?search=a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p&sort=name,sha,precision,type,ifeval,"
         "bbh,gpqa,-musr&fields=" EIGHT(EIGHT("id", ","), ",") "&precision=" EIGHT(EIGHT("a", ","),
                                                                                   ",")),
     GET("/api/leaderboard/formatted?search=a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p;q"),
