@@ -166,7 +166,7 @@ upload_basic(const struct writing *writing, const struct hub_upload *upload, con
     json_object_foreach((json_t *)(uintptr_t)header, name, value)
     {
         if (json_is_string(value) && count + 1 < sizeof lines / sizeof lines[0] &&
-            strpbrk(json_string_value(value), "\r\n") == NULL)
+            strpbrk(name, "\r\n") == NULL && strpbrk(json_string_value(value), "\r\n") == NULL)
             lines[count++] = arena_format(&arena, "%s: %s", name, json_string_value(value));
     }
     enum hub_result result = put(writing, href, lines, upload, 0, upload->length, NULL);

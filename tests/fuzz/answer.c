@@ -117,7 +117,7 @@ FUZZ_SEEDS(
                                                              "\",\"size\":2}") "]\n====\n200\n{}",
     "d200\n[" ENTRY("../x", "") "]", "d429\n{\"error\":\"slow down\"}",
     "e" PREUPLOAD "200\n{\"objects\":[{\"oid\":\"" FORTY "\",\"actions\":{\"upload\":{\"href\":"
-    "\"http://s/x\",\"header\":{\"a\":\"b\"}},\"verify\":{\"href\":\"http://s/"
+    "\"http://s/x\",\"header\":{\"a\":\"b\",\"a\\r\\nb\":\"c\"}},\"verify\":{\"href\":\"http://s/"
     "v\"}}}]}\n====\n200\n\n"
     "====\n200\n\n====\n" COMMITTED,
     "e" PREUPLOAD "200\n{\"objects\":[{\"oid\":\"" FORTY "\",\"actions\":{\"upload\":{\"href\":"
