@@ -383,7 +383,8 @@ commit_send(struct writing *writing, const char *parent, const char *summary, ch
         result = post(writing, &transfer, &answer);
     transfer_free(&transfer);
     const char *oid = json_member_text(answer, "commitOid");
-    if (result == HUB_OK && (oid == NULL || strlen(oid) != SHA1_HEX - 1)) {
+    if (result == HUB_OK && (oid == NULL || strlen(oid) != SHA1_HEX - 1 ||
+                             oid[strspn(oid, "0123456789abcdef")] != '\0')) {
         error_set(writing->why, "%s: the Hub names no commit (\"commitOid\")", writing->what);
         result = HUB_BROKEN;
     }
