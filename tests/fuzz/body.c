@@ -16,6 +16,18 @@ static struct program programs[] = {
     { .prefixes = { "" }, .main = system_main },
 };
 
+#define POST(target, token)                                                                        \
+    "POST " target " HTTP/1.1\r\nAuthorization: Bearer " token                                     \
+    "\r\nContent-Type: application/json; charset=utf-8\r\n\r\n"
+#define HOOK                                                                                       \
+    "POST /api/webhooks/hub HTTP/1.1\nX-Webhook-Secret: webhook-secret\n"                          \
+    "Content-Type: application/json\n\n"
+
+#define SUBMISSION(user, precision)                                                                \
+    "{\"user_id\":\"" user                                                                         \
+    "\",\"model_id\":\"acme/large\",\"revision\":\"main\",\"precision\":\"" precision              \
+    "\",\"weight_type\":\"Original\",\"model_type\":\"chat\",\"use_chat_template\":true}"
+
 static struct config config;
 static struct state state;
 
@@ -31,6 +43,7 @@ target_start(void)
     static const char configuration[] = "{\"architectures\":[\"LlamaForCausalLM\"]}";
     static const char weights[] = "\x2e\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F16\",\"shape\":[8,16],"
                                   "\"more\":12}}";
+    static const char submission[] = POST("/api/models/submit", "hf_bob") SUBMISSION("bob", "8bit");
     static char card[300];
     struct error why = { "" };
     struct db *db;
@@ -39,13 +52,15 @@ target_start(void)
     promise(db_open(&db, fuzz_path("cache.db"), SQL_DATABASE_CACHE, DB_WRITER, &why) == DB_OK,
             why.text);
     db_close(db);
-    state_keep(&state, fuzz_path("cache.db"));
     served_model = (struct served){ "", model, sizeof model - 1 };
     memset(card, 'x', sizeof card);
     served_add("README.md", card, sizeof card);
     served_add("config.json", configuration, sizeof configuration - 1);
     served_add("adapter_config.json", configuration, sizeof configuration - 1);
     served_add("adapter_model.safetensors", weights, sizeof weights - 1);
+    program_ask(programs, submission, sizeof submission - 1);
+    promise(strncmp(buf_string(&programs[1].head), "Status: 200", 11) == 0, "a submission");
+    state_keep(&state, fuzz_path("cache.db"));
 }
 
 static void
@@ -54,13 +69,6 @@ target_run(const char *bytes, size_t length)
     program_ask(programs, bytes, length);
     state_restore(&state);
 }
-
-#define POST(target, token)                                                                        \
-    "POST " target " HTTP/1.1\r\nAuthorization: Bearer " token                                     \
-    "\r\nContent-Type: application/json; charset=utf-8\r\n\r\n"
-#define HOOK                                                                                       \
-    "POST /api/webhooks/hub HTTP/1.1\nX-Webhook-Secret: webhook-secret\n"                          \
-    "Content-Type: application/json\n\n"
 
 FUZZ_SEEDS(POST("/api/votes/acme/large", "hf_alice") "{\"vote_type\":\"up\",\"user_id\":\"alice\"}",
            POST("/api/votes/acme%2Flarge?vote_type=down&user_id=Alice", "hf_alice"),
@@ -87,4 +95,7 @@ FUZZ_SEEDS(POST("/api/votes/acme/large", "hf_alice") "{\"vote_type\":\"up\",\"us
            HOOK
            "{\"event\":{\"scope\":\"discussion\"},\"repo\":{\"type\":\"model\",\"name\":\"a\"}}",
            "GET /api/health HTTP/1.1\n\n", "GET /metrics HTTP/1.1\n\n",
+           POST("/api/models/submit", "hf_alice") SUBMISSION("alice", "8bit"),
+           POST("/api/models/submit", "hf_bob") "[]", POST("/api/models/submit", "hf_bob") "{\"x\"",
+           POST("/api/votes/acme/large", "hf_bob") "{\"vote_type\":\"up\",\"user_id\":\"bob\"}",
            "POST /api/votes/a/b HTTP/1.1\nContent-Length: 99\nContent-Type: text/plain\n\n{}")
