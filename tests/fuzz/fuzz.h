@@ -54,8 +54,7 @@ promise(bool kept, const char *what)
     abort();
 }
 
-/* A path in STATE_DIR, for a fuzzer that wants a place of its own; NULL when there is no such
- * folder. Valid until the next call. */
+/* A path in STATE_DIR, which whoever starts a fuzzer makes. Valid until the next call. */
 static inline const char *
 fuzz_path(const char *name)
 {

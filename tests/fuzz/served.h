@@ -85,7 +85,7 @@ served_file(const char *address, const char *range, struct buf *out)
 static long
 served_owner(const char *token, struct buf *out)
 {
-    if (token == NULL || strncmp(token, "hf_", 3) != 0 || strlen(token) > 40 ||
+    if (token == NULL || strncmp(token, "hf_", 3) != 0 || token[3] == '\0' || strlen(token) > 40 ||
         strspn(token + 3, "abcdefghijklmnopqrstuvwxyz") != strlen(token + 3))
         return 401;
     buf_format(out, "{\"name\":\"%s\",\"type\":\"%s\"}", token + 3,
