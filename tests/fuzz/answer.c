@@ -93,6 +93,7 @@ target_run(const char *bytes, size_t length)
 
     if (length == 0)
         return;
+    served_by_script = true;
     served_script = bytes + 1;
     served_script_left = length - 1;
     unsigned question = (unsigned char)bytes[0] % (sizeof questions / sizeof questions[0]);

@@ -25,9 +25,10 @@ static struct served served[SERVED_FILES];
 static size_t served_count;
 static struct served served_model; /* what is known of any model; without bytes there is none */
 
-/* Where it is set, answers are taken from it, one after the other, with ==== between them: a line
- * with the status and, after a space, where the next page is; the rest is the body. */
-static const char *served_script;
+/* Where that is so, answers are taken from a script, one after the other, with ==== between them: a
+ * line with the status and, after a space, where the next page is; the rest is the body. */
+static bool served_by_script;
+static const char *served_script; /* NULL: there is no more */
 static size_t served_script_left;
 
 static inline void
@@ -115,7 +116,7 @@ served_scripted(struct transfer *transfer, struct buf *out)
 static long
 served_answer(struct transfer *transfer, struct buf *out)
 {
-    if (served_script != NULL)
+    if (served_by_script)
         return served_scripted(transfer, out);
     const char *path = strchr(transfer->url + strlen("http://"), '/'), *found;
 
