@@ -60,11 +60,10 @@ for target; do
     mkdir -p "$corpus" "$fuzz/$target.found" "$work/state" || exit 111
     seeds "$corpus" && build FUZZ=-fsanitize=fuzzer "$fuzz/tests/fuzz/$target" &&
         mv "$fuzz/tests/fuzz/$target" "$fuzz/$target" || exit 111
-    dictionary=
-    [ ! -e "tests/fuzz/$target.dict" ] || dictionary=-dict=tests/fuzz/$target.dict
-    STATE_DIR=$work/state LLVM_PROFILE_FILE=$work/profile "$fuzz/$target" -max_total_time="$seconds" \
-        -rss_limit_mb=512 -malloc_limit_mb=256 -timeout=5 -max_len=70000 -print_final_stats=1 $dictionary \
-        -artifact_prefix="$fuzz/$target.found/" "$corpus" </dev/null >"$fuzz/$target.log" 2>&1
+    ASAN_OPTIONS=quarantine_size_mb=64 STATE_DIR=$work/state LLVM_PROFILE_FILE=$work/profile \
+        "$fuzz/$target" -max_total_time="$seconds" -rss_limit_mb=512 -malloc_limit_mb=256 -timeout=5 \
+        -max_len=70000 -print_final_stats=1 -artifact_prefix="$fuzz/$target.found/" "$corpus" \
+        </dev/null >"$fuzz/$target.log" 2>&1
     code=$?
     [ $code = 0 ] || { failed=1 && tail -n 40 "$fuzz/$target.log"; }
     awk -v target="$target" -v code=$code -v lines="$(lines)" '
