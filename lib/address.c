@@ -154,7 +154,8 @@ address_key(char key[ADDRESS_TEXT], const char *client)
 {
     struct network address;
 
-    if (!address_parse(client, &address)) {
+    /* An IPv4 address has one spelling alone. */
+    if (strchr(client, ':') == NULL || !address_parse(client, &address)) {
         snprintf(key, ADDRESS_TEXT, "%s", client);
         return;
     }

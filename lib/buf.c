@@ -37,7 +37,7 @@ buf_reserve(struct buf *buf, size_t length)
     }
     size_t needed = buf->length + length + 1;
     if (needed > buf->capacity) {
-        size_t capacity = buf->capacity < 64 ? 64 : buf->capacity;
+        size_t capacity = buf->capacity < 256 ? 256 : buf->capacity;
         while (capacity < needed)
             capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
         if (capacity > buf->max_bytes + 1)

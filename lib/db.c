@@ -247,6 +247,8 @@ db_open(struct db **opened, const char *path, enum sql_database database, enum d
     }
     struct db *db = mem_zero(1, sizeof *db);
     db->lock = -1;
+    /* Before SQLite's first use: without its sums of memory no allocation takes a lock. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     enum db_result result = DB_FAILED;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK)
         result = db_set_up(db, path, database, mode, why);

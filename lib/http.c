@@ -37,7 +37,7 @@ request_parameter(const struct request *request, const char *name)
     size_t length = strlen(name);
 
     for (char **entry = request->environment; *entry != NULL; entry++)
-        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+        if (**entry == *name && strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
             return *entry + length + 1;
     return NULL;
 }
@@ -361,6 +361,20 @@ response_cors(const struct app *app, struct request *request, struct response *r
     }
 }
 
+/* A header of a limit. */
+static void
+put_limit(struct buf *out, const char *header, const char *name, const char *first, long one,
+          const char *second, long two)
+{
+    buf_text(out, header);
+    buf_text(out, name);
+    buf_text(out, first);
+    json_put_integer(out, one);
+    buf_text(out, second);
+    json_put_integer(out, two);
+    buf_text(out, "\r\n");
+}
+
 /* Counts the request against its address's limit. Returns 0 or the status of an error. */
 static int
 app_limit(const struct app *app, struct request *request, struct response *response)
@@ -372,9 +386,10 @@ app_limit(const struct app *app, struct request *request, struct response *respo
         return 0;
     struct rate_state state =
         ratelimit_take(request->limit, app->name, client_key(request, key), rate, 1);
-    buf_format(&response->headers,
-               "RateLimit-Policy: \"%s\";q=%ld;w=%ld\r\nRateLimit: \"%s\";r=%ld;t=%ld\r\n",
-               app->name, rate.requests, rate.window_s, app->name, state.remaining, state.reset_s);
+    put_limit(&response->headers, "RateLimit-Policy: \"", app->name, "\";q=", rate.requests,
+              ";w=", rate.window_s);
+    put_limit(&response->headers, "RateLimit: \"", app->name, "\";r=", state.remaining,
+              ";t=", state.reset_s);
     if (admitted(request, response, &state))
         return 0;
     return response_detail(response, 429,
@@ -507,6 +522,14 @@ response_validate(const struct request *request, struct response *response, enum
     metrics_count(request->metrics, METRIC_NOT_MODIFIED);
 }
 
+static void
+put_line(struct buf *out, const char *header, const char *value)
+{
+    buf_text(out, header);
+    buf_text(out, value);
+    buf_text(out, "\r\n");
+}
+
 /* Puts the answer on the wire; false when lighttpd did not take it. *bytes is the body's length. */
 static bool
 response_send(const struct app *app, const struct request *request, struct response *response,
@@ -523,14 +546,19 @@ response_send(const struct app *app, const struct request *request, struct respo
     bool headed = bodiless || request->method == METHOD_HEAD;
     *bytes = headed ? 0 : response->file != NULL ? response->file_length : body->length;
     buf_init(&head, HEADERS_MAX + 1024);
-    buf_format(&head, "Status: %d\r\nX-Request-Id: %s\r\n", response->status, request->id);
+    buf_text(&head, "Status: ");
+    json_put_integer(&head, response->status);
+    put_line(&head, "\r\nX-Request-Id: ", request->id);
     if (response->type != NULL && !bodiless)
-        buf_format(&head, "Content-Type: %s\r\n", response->type);
+        put_line(&head, "Content-Type: ", response->type);
     buf_put(&head, buf_string(&response->headers), response->headers.length);
     if (response->file != NULL)
-        buf_format(&head, "X-Sendfile: %s\r\n", response->file);
-    else if (!bodiless)
-        buf_format(&head, "Content-Length: %zu\r\n", body->length);
+        put_line(&head, "X-Sendfile: ", response->file);
+    else if (!bodiless) {
+        buf_text(&head, "Content-Length: ");
+        json_put_integer(&head, (int64_t)body->length);
+        buf_text(&head, "\r\n");
+    }
     buf_text(&head, "\r\n");
     bool sent = FCGX_PutStr(head.data, (int)head.length, out) == (int)head.length;
     buf_free(&head);

@@ -212,9 +212,15 @@ json_put_real(struct buf *out, double value)
 void
 json_put_integer(struct buf *out, int64_t value)
 {
-    char text[24];
+    char text[20], *digit = text + sizeof text;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
-    buf_put(out, text, (size_t)snprintf(text, sizeof text, "%" PRId64, value));
+    do
+        *--digit = (char)('0' + rest % 10);
+    while ((rest /= 10) != 0);
+    if (value < 0)
+        *--digit = '-';
+    buf_put(out, digit, (size_t)(text + sizeof text - digit));
 }
 
 void
