@@ -59,16 +59,17 @@ running=no
 [ $real = no ] || [ ! -d /run/systemd/system ] || running=yes
 
 # put MODE FILE PATH: installs the file there, with @LIB@ and the like filled in unless it is a
-# program, and lists it.
+# program, and lists it. It is renamed into its place: a server that runs finds the old one or the new one.
 put() {
     mkdir -p "$DESTDIR${3%/*}"
     case $1 in
-    0755) install -m 0755 "$2" "$DESTDIR$3" ;;
+    0755) install -m 0755 "$2" "$DESTDIR$3.new" ;;
     *)
         sed "s|@LIB@|$lib|g; s|@SHARE@|$share|g; s|@SBIN@|$sbin|g" "$2" >"$work/filled"
-        install -m "$1" "$work/filled" "$DESTDIR$3"
+        install -m "$1" "$work/filled" "$DESTDIR$3.new"
         ;;
     esac
+    mv -f "$DESTDIR$3.new" "$DESTDIR$3"
     echo "$3" >>"$work/manifest"
 }
 
@@ -145,7 +146,7 @@ TEXT
     cat <<TEXT
 Installed. Look through $settings, then (systemd):
   systemctl enable --now $services
-and after a later install: systemctl restart leaderboard
+and after a later install: systemctl reload leaderboard
 Without systemd: see $share/crontab.
 TEXT
 }
