@@ -40,6 +40,7 @@ $(cd "$PROGRAM_DIR" && find www -type f -printf "644 $1/lib/leaderboard/%p\\n")
 $(cd "$ROOT/leaderboards" && for file in *.json; do
         echo "644 $1/share/leaderboard/leaderboards/$file"
     done)
+644 $1/share/leaderboard/leaderboard.nft
 644 $1/share/leaderboard/lighttpd.conf
 644 $1/share/leaderboard/manifest
 750 var/lib/leaderboard

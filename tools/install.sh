@@ -112,6 +112,7 @@ do_install() {
     done
     put 0644 "$here/lighttpd.conf" "$share/lighttpd.conf"
     put 0644 "$here/cron/crontab" "$share/crontab"
+    put 0644 "$here/cron/leaderboard.nft" "$share/leaderboard.nft"
     for board in "$here"/leaderboards/*.json; do
         put 0644 "$board" "$share/leaderboards/${board##*/}"
     done
