@@ -46,7 +46,7 @@ apart() {
     command -v nft >/dev/null || skip "no nft here (Debian's package nftables)"
     unshare -rn true 2>/dev/null || skip "no network of its own can be had here"
     unshare -rn "$BASH" -euc ". '$ROOT/tests/helper.bash'; $(declare -f load_from holding field filtered "$1")
-        new_state; trap stop_all EXIT; filtered \$PORT; start_server alone; $1"
+        new_state; trap stop_all EXIT; start_server alone; filtered \$PORT; $1"
 }
 
 held_apart() {
