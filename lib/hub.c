@@ -7,7 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON_VALUES_MAX = 200000, TREE_PAGE_MAX = 64 << 20, TREE_PAGES_MAX = 1000, PARALLEL = 8 };
+enum {
+    JSON_VALUES_MAX = 200000,
+    TREE_PAGE_MAX = 64 << 20,
+    TREE_PAGES_MAX = 1000,
+    TREE_FILES_MAX = 1000000,
+    TREE_PATHS_MAX = 128 << 20, /* bytes */
+    PARALLEL = 8
+};
 
 struct hub *
 hub_open(const struct config *config, struct error *why)
@@ -163,8 +170,13 @@ hub_revision(struct hub *hub, const char *repo, char sha[SHA1_HEX], struct error
     return result;
 }
 
+/* What a file list takes so far. */
+struct tree_room {
+    size_t capacity, path_bytes;
+};
+
 static bool
-tree_add(struct hub_tree *tree, size_t *capacity, const json_t *entry, struct error *why)
+tree_add(struct hub_tree *tree, struct tree_room *room, const json_t *entry, struct error *why)
 {
     const char *type = json_member_text(entry, "type"), *path = json_member_text(entry, "path");
     const json_t *lfs = json_object_get(entry, "lfs");
@@ -181,15 +193,21 @@ tree_add(struct hub_tree *tree, size_t *capacity, const json_t *entry, struct er
                   path == NULL ? "it has no path" : path);
         return false;
     }
+    room->path_bytes += strlen(path);
+    if (tree->count == TREE_FILES_MAX || room->path_bytes > TREE_PATHS_MAX) {
+        error_set(why, "more than %d files, or %d MiB of their paths", TREE_FILES_MAX,
+                  TREE_PATHS_MAX >> 20);
+        return false;
+    }
     file.size = (uint64_t)json_integer_value(size);
     file.path = arena_copy(&tree->arena, path, strlen(path));
-    if (tree->count == *capacity) {
-        size_t larger = *capacity == 0 ? 256 : *capacity * 2;
+    if (tree->count == room->capacity) {
+        size_t larger = room->capacity == 0 ? 256 : room->capacity * 2;
         struct hub_file *files = arena_zero(&tree->arena, larger, sizeof *files);
         if (tree->count != 0)
             memcpy(files, tree->files, tree->count * sizeof *files);
         tree->files = files;
-        *capacity = larger;
+        room->capacity = larger;
     }
     tree->files[tree->count++] = file;
     return true;
@@ -200,7 +218,8 @@ hub_list(struct hub *hub, const char *repo, const char *sha, struct hub_tree *tr
          struct error *why)
 {
     struct buf url, what;
-    size_t capacity = 0, index;
+    struct tree_room room = { 0 };
+    size_t index;
     enum hub_result result = HUB_OK;
     char *link = NULL;
 
@@ -226,7 +245,7 @@ hub_list(struct hub *hub, const char *repo, const char *sha, struct hub_tree *tr
         }
         json_array_foreach(entries, index, entry)
         {
-            if (result == HUB_OK && !tree_add(tree, &capacity, entry, why)) {
+            if (result == HUB_OK && !tree_add(tree, &room, entry, why)) {
                 error_prefix(why, "dataset %s", repo);
                 result = HUB_BROKEN;
             }
