@@ -74,7 +74,8 @@ state_keep(struct state *state, const char *path)
     }
     for (size_t i = 0; i < count; i++) {
         state->restore[state->steps++] =
-            state_prepare(state, sqlite3_mprintf("DELETE FROM main.\"%w\"", names[i]));
+            /* Without the condition an empty table would be written, too. */
+            state_prepare(state, sqlite3_mprintf("DELETE FROM main.\"%w\" WHERE true", names[i]));
         state->restore[state->steps++] = state_prepare(
             state, sqlite3_mprintf("INSERT INTO main.\"%w\" SELECT * FROM kept.\"%w\"", names[i],
                                    names[i]));
