@@ -451,7 +451,7 @@ app_answer(const struct app *app, struct request *request, struct response *resp
     return request->match.route->handle(app->context, request, response);
 }
 
-/* The body in a coding that the client takes; `body` itself where none helps. */
+/* The body in a coding that the client takes, which its ETag names; NULL when it cannot be made. */
 static const struct buf *
 response_encode(const struct request *request, struct response *response, enum encoding encoding,
                 struct buf *encoded)
@@ -468,7 +468,7 @@ response_encode(const struct request *request, struct response *response, enum e
             log_event(&request->config->log, LEVEL_ERROR, LOG_HTTP, "cannot encode a body",
                       LOG_TEXT("id", request->id), LOG_TEXT("coding", encoding_name(encoding)));
             buf_free(out);
-            return body;
+            return NULL;
         }
     }
     response_header(response, "Content-Encoding", encoding_name(encoding));
@@ -530,6 +530,20 @@ put_line(struct buf *out, const char *header, const char *value)
     buf_text(out, "\r\n");
 }
 
+/* What is sent where there is no memory for an answer, not even for its headers. */
+static bool
+response_exhausted(struct response *response, bool headed, FCGX_Stream *out, size_t *bytes)
+{
+    static const char head[] = "Status: 500\r\nContent-Type: application/json\r\n"
+                               "Cache-Control: no-store\r\n\r\n";
+    static const char body[] = "{\"detail\":\"the server is out of memory; try again later\"}";
+
+    response->status = 500;
+    *bytes = headed ? 0 : sizeof body - 1;
+    return FCGX_PutStr(head, sizeof head - 1, out) == sizeof head - 1 &&
+           (headed || FCGX_PutStr(body, sizeof body - 1, out) == sizeof body - 1);
+}
+
 /* Puts the answer on the wire; false when lighttpd did not take it. *bytes is the body's length. */
 static bool
 response_send(const struct app *app, const struct request *request, struct response *response,
@@ -544,6 +558,8 @@ response_send(const struct app *app, const struct request *request, struct respo
     if (!bodiless && response->file == NULL)
         body = response_encode(request, response, encoding, &encoded);
     bool headed = bodiless || request->method == METHOD_HEAD;
+    if (body == NULL)
+        return response_exhausted(response, request->method == METHOD_HEAD, out, bytes);
     *bytes = headed ? 0 : response->file != NULL ? response->file_length : body->length;
     buf_init(&head, HEADERS_MAX + 1024);
     buf_text(&head, "Status: ");
@@ -560,6 +576,11 @@ response_send(const struct app *app, const struct request *request, struct respo
         buf_text(&head, "\r\n");
     }
     buf_text(&head, "\r\n");
+    if (!buf_ok(&head) || !buf_ok(&response->headers)) {
+        buf_free(&head);
+        buf_free(&encoded);
+        return response_exhausted(response, request->method == METHOD_HEAD, out, bytes);
+    }
     bool sent = FCGX_PutStr(head.data, (int)head.length, out) == (int)head.length;
     buf_free(&head);
     if (response->file == NULL && !headed) {
@@ -661,6 +682,12 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
     if (!config_load(config, secrets, &why)) {
         fprintf(stderr, "%s.fcgi: %s\n", name, why.text);
         *code = EXIT_USAGE;
+        return false;
+    }
+    if (FCGX_Init() != 0) {
+        fprintf(stderr, "%s.fcgi: FastCGI cannot be set up: %s\n", name, strerror(errno));
+        config_free(config);
+        *code = EXIT_SYSTEM;
         return false;
     }
     if (FCGX_IsCGI()) {
