@@ -1,8 +1,9 @@
 #include "digest.h"
 
+#include "mem.h"
+
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static void
 digest_parts(const EVP_MD *kind, const void *head, size_t head_length, const void *bytes,
@@ -17,7 +18,7 @@ digest_parts(const EVP_MD *kind, const void *head, size_t head_length, const voi
     if (context == NULL || !EVP_DigestInit_ex(context, kind, NULL) ||
         !EVP_DigestUpdate(context, head, head_length) ||
         !EVP_DigestUpdate(context, bytes, length) || !EVP_DigestFinal_ex(context, hash, &size))
-        abort();
+        mem_exhausted(length);
     EVP_MD_CTX_free(context);
     for (unsigned i = 0; i < size; i++) {
         hex[2 * i] = digits[hash[i] >> 4];

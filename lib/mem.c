@@ -1,10 +1,13 @@
 #include "mem.h"
 
+#include "config.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ARENA_BLOCK = 16 * 1024 };
 
@@ -14,11 +17,12 @@ struct arena_block {
     max_align_t data[];
 };
 
-static _Noreturn void
+_Noreturn void
 mem_exhausted(size_t size)
 {
-    fprintf(stderr, "out of memory: %zu bytes refused\n", size);
-    abort();
+    /* Straight to the descriptor, and no exit handlers: neither may need memory. */
+    dprintf(STDERR_FILENO, "out of memory: %zu bytes refused\n", size);
+    _exit(EXIT_SYSTEM);
 }
 
 void *

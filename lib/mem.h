@@ -1,13 +1,16 @@
 /* mem: memory that is there, and arenas.
  *
  * Small allocations whose size our own code decides cannot fail: when the machine has no memory
- * left, mem_* prints one line and aborts, in one place. A size that comes from outside is bounded
+ * left, mem_* prints one line and ends the program, in one place. A size that comes from outside is bounded
  * first and taken from an arena with a limit, which may refuse. */
 #ifndef MEM_H
 #define MEM_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* Ends the program (EXIT_SYSTEM) with one line that says how much was refused. */
+_Noreturn void mem_exhausted(size_t size);
 
 /* `size` bytes (at least 1), never NULL. The caller owns them: free(). */
 void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull));
@@ -28,7 +31,7 @@ struct arena {
     size_t max_bytes; /* 0: no limit, and then arena_alloc never returns NULL */
 };
 
-/* An empty arena. With max_bytes = 0 it aborts for want of memory; otherwise it refuses (NULL) what
+/* An empty arena. With max_bytes = 0 it ends the program for want of memory; otherwise it refuses (NULL) what
  * would take it over max_bytes or what malloc cannot give. */
 void arena_init(struct arena *arena, size_t max_bytes);
 
