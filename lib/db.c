@@ -156,7 +156,10 @@ static bool
 db_prepare_controls(struct db *db, struct error *why)
 {
     static const char *const texts[DB_CONTROLS] = {
-        [DB_BEGIN] = "BEGIN", [DB_BEGIN_WRITING] = "BEGIN IMMEDIATE", [DB_COMMIT] = "COMMIT"
+        [DB_BEGIN] = "BEGIN",
+        [DB_BEGIN_WRITING] = "BEGIN IMMEDIATE",
+        [DB_COMMIT] = "COMMIT",
+        [DB_ROLLBACK] = "ROLLBACK",
     };
 
     for (int i = 0; i < DB_CONTROLS; i++) {
@@ -270,6 +273,10 @@ db_close(struct db *db)
         sqlite3_finalize(db->statements[i]);
     for (int i = 0; i < DB_CONTROLS; i++)
         sqlite3_finalize(db->controls[i]);
+    if (db->handle == NULL) { /* there was no memory for one */
+        free(db);
+        return;
+    }
     /* Closing the last connection would checkpoint without the lock. */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(db->handle);
@@ -399,7 +406,7 @@ void
 db_rollback(struct db *db)
 {
     if (!sqlite3_get_autocommit(db->handle))
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+        db_control(db, DB_ROLLBACK, NULL);
     db_unlock(db);
 }
 

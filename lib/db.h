@@ -31,11 +31,13 @@ enum db_mode {
     DB_WRITER, /* creates the file and migrates the schema where needed */
 };
 
-enum { DB_BEGIN, DB_BEGIN_WRITING, DB_COMMIT, DB_CONTROLS };
+/* What begins and ends transactions. It is prepared beforehand: a transaction must end even where
+ * there is no memory left. */
+enum { DB_BEGIN, DB_BEGIN_WRITING, DB_COMMIT, DB_ROLLBACK, DB_CONTROLS };
 
 struct db {
     sqlite3 *handle;
-    sqlite3_stmt *controls[DB_CONTROLS]; /* what begins and ends transactions */
+    sqlite3_stmt *controls[DB_CONTROLS];
     int lock;                            /* descriptor of PATH.lock, -1 for a reader */
     sqlite3_stmt *statements[SQL_COUNT]; /* NULL for those of another database */
 };
