@@ -1,11 +1,21 @@
 #include "json.h"
 
+#include "mem.h"
+
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* For want of memory a good text would look like one that is no JSON, and a member like one that is
+ * not there: jansson has memory, or the program ends. */
+__attribute__((constructor)) static void
+json_begin(void)
+{
+    json_set_alloc_funcs(mem_alloc, free);
+}
 
 static json_t *
 read_with(const char *text, size_t length, size_t flags, struct error *why)
