@@ -276,7 +276,6 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR,
                      strncmp(config->hf_endpoint, "https:", 6) == 0 ? "https" : "http,https");
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, time_left(hub));
