@@ -3,7 +3,7 @@
 # what becomes of it: no crash, no hang, a reason for each error, no acknowledged write lost or doubled,
 # nothing half published, and the next run puts everything right.
 #
-#   tests/sweep.sh [--seed N] [--each N] [--mode MODE] [--call N] [SCENE|PROGRAM…]
+#   tests/sweep.sh [--seed N] [--each N] [--mode MODE[,MODE…]] [--call N] [SCENE|PROGRAM…]
 #
 # `tests/sweep.sh --help` lists modes and scenes. A failure prints the arguments that repeat it. Ends
 # with a line for each scene and mode: how many calls the scene reaches, how many of them were made to
@@ -48,4 +48,4 @@ for database in cache hub; do
     sqlite3 "$STATE_DIR/$database.db" ".backup $SWEEP_TEMPLATE/$database.db"
 done
 cp -r "$STATE_DIR/public" "$SWEEP_TEMPLATE"
-"$PROGRAM_DIR/tests/sweep" "$@"
+${SWEEP_WITH:-} "$PROGRAM_DIR/tests/sweep" "$@"

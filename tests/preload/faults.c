@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -33,9 +34,27 @@ int __open64_2(const char *path, int flags);
 
 static struct faults *faults;
 
+/* Tells a crash of a library, right after it was refused memory, from one of the program. */
+static void
+on_crash(int number)
+{
+    void *frames[8];
+    Dl_info info;
+    int count = backtrace(frames, 8);
+
+    for (int i = 2; i < count && i < 6; i++)
+        if (dladdr(frames[i], &info) != 0 && info.dli_fname != NULL &&
+            strstr(info.dli_fname, "libcrypto") != NULL)
+            faults->in_library = true;
+    raise(number);
+}
+
 __attribute__((constructor)) static void
 begin(void)
 {
+    const struct sigaction crash = { .sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND };
+    void *frame;
+
     const char *path = getenv("FAULTS");
     int fd = path == NULL ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
     long memory = fd < 0 ? -1
@@ -44,8 +63,12 @@ begin(void)
 
     if (fd >= 0)
         syscall(SYS_close, fd);
+    backtrace(&frame, 1); /* what it needs is loaded now, not in the midst of a crash */
     if (memory != -1)
         memcpy(&faults, &memory, sizeof memory);
+    if (faults == NULL)
+        return;
+    sigaction(SIGSEGV, &crash, NULL);
 }
 
 /* Counts a call. Returns whether it is to fail. */
@@ -238,7 +261,7 @@ pwrite(int fd, const void *bytes, size_t length, off_t at)
 ssize_t
 recv(int fd, void *bytes, size_t length, int flags)
 {
-    return fails_part(FAULTS_READ, "recv", &length, fd)
+    return fails_part(FAULTS_NET, "recv", &length, fd)
                ? -1
                : syscall(SYS_recvfrom, fd, bytes, length, flags, NULL, NULL);
 }
@@ -254,7 +277,7 @@ __recv_chk(int fd, void *bytes, size_t length, size_t room, int flags)
 ssize_t
 send(int fd, const void *bytes, size_t length, int flags)
 {
-    return fails_part(FAULTS_WRITE, "send", &length, fd)
+    return fails_part(FAULTS_NET, "send", &length, fd)
                ? -1
                : syscall(SYS_sendto, fd, bytes, length, flags, NULL, 0);
 }
@@ -393,6 +416,8 @@ mmap(void *wanted, size_t length, int protection, int flags, int fd, off_t at)
     return mmap64(wanted, length, protection, flags, fd, at);
 }
 
+/* glibc takes any kind of address there, as a union. */
+#pragma GCC diagnostic ignored "-Wpedantic"
 int
 accept(int fd, struct sockaddr *address, socklen_t *length)
 {

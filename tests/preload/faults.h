@@ -13,10 +13,11 @@
 /* Kinds of calls, a bit each. */
 enum {
     FAULTS_ALLOC = 1, /* malloc calloc realloc reallocarray posix_memalign aligned_alloc */
-    FAULTS_READ = 2,  /* read pread recv */
-    FAULTS_WRITE = 4, /* write pwrite send */
+    FAULTS_READ = 2,  /* read pread */
+    FAULTS_WRITE = 4, /* write pwrite */
     FAULTS_SYNC = 8,  /* fsync fdatasync */
     FAULTS_NAME = 16, /* open openat fopen rename unlink mkdir ftruncate mmap flock */
+    FAULTS_NET = 32,  /* recv send */
 };
 
 enum faults_action { FAULTS_FAIL, FAULTS_SHORT, FAULTS_KILL };
@@ -32,6 +33,7 @@ struct faults {
                                   FAULTS_KILL: the process dies before the call */
     int error;                 /* FAULTS_FAIL: the errno; what a call cannot give stays out */
     _Atomic uint32_t failed;   /* calls that failed */
+    _Atomic bool in_library;   /* it crashed within libcrypto, which does not check everything */
     char what[300];            /* the first of them: "pwrite 4096 bytes of /path: EIO" */
 };
 

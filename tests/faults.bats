@@ -1,0 +1,44 @@
+#!/usr/bin/env bats
+# What becomes of the programs when memory, disk or network fail them at any one call, or they are killed
+# there: no crash, no hang, a reason for each error, nothing acknowledged lost or doubled, and the next
+# run puts everything right. Points are drawn by a seed that a failure prints; `make sweep` takes more.
+
+load helper
+
+setup() {
+    case $(nm "$PROGRAM_DIR/fetcher") in
+    *__asan_init*) skip "the sanitizers' allocator comes before the one that fails" ;;
+    esac
+}
+
+# sweep POINTS MODES SCENE…
+sweep() {
+    local points=$1 modes=$2
+    shift 2
+    run "$ROOT/tests/sweep.sh" --seed "${SEED:-$RANDOM}" --each "$points" --mode "$modes" "$@"
+    echo "$output" >&2
+    expect "exit code" 0 "$status"
+    # Calls did fail, and not everything went on as if nothing had been.
+    awk -v modes="${modes//,/|}" '$3 ~ "^(" modes ")$" && $5 > 0 { runs++; failed += $6; refused += $8 + $9 + $10 + $11 }
+         END { exit runs == 0 || failed == 0 || refused == 0 }' <<<"$output"
+}
+
+@test "memory is refused to a request: 5xx or an end with a reason, and the next answer is right" {
+    sweep 60 alloc,alloc-onward formatted health vote
+}
+
+@test "memory is refused to the fetcher: a reason, and the next sync puts it right" {
+    sweep 8 alloc,alloc-onward sync
+}
+
+@test "the disk fails: what was acknowledged is there once, and nothing is half published" {
+    sweep 4 read-eio,write-enospc,write-short,sync-eio,name-eio sync vote submit
+}
+
+@test "killed at any call: the same" {
+    sweep 10 kill sync push vote submit
+}
+
+@test "the connection to the Hub is reset at any call: an error, not a wait" {
+    sweep 3 net-reset,net-reset-onward sync
+}
