@@ -10,6 +10,12 @@ enum { SHA1_HEX = 41, SHA256_HEX = 65 }; /* bytes, with the NUL */
 /* SHA-256 in lower-case hexadecimal. */
 void digest_sha256(const void *bytes, size_t length, char hex[SHA256_HEX]);
 
+/* The same of bytes that come in parts. digest_end() frees what digest_begin() gave; without `hex`
+ * (NULL) it does nothing else. */
+struct digest *digest_begin(void) __attribute__((returns_nonnull));
+void digest_put(struct digest *digest, const void *bytes, size_t length);
+void digest_end(struct digest *digest, char *hex);
+
 /* The oid that git gives an object of the kind "blob" (a file), "tree" or "commit": SHA-1 of
  * "KIND LENGTH NUL CONTENT". */
 void digest_git(const char *kind, const void *bytes, size_t length, char hex[SHA1_HEX]);

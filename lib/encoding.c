@@ -1,5 +1,7 @@
 #include "encoding.h"
 
+#include "mem.h"
+
 #include <brotli/encode.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,13 +10,13 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { BROTLI_WINDOW = 22, GZIP_FORMAT = 15 + 16 };
+enum { BROTLI_WINDOW = 22, GZIP_FORMAT = 15 + 16, STEP = 64 * 1024 };
 
 /* EFFORT_SMALL: where the next level costs much more time than it saves bytes. EFFORT_QUICK: where
  * encoding costs about as much as putting a body together. */
-static const int brotli_quality[] = { [EFFORT_SMALL] = 9, [EFFORT_QUICK] = 4 };
-static const int zstd_level[] = { [EFFORT_SMALL] = 12, [EFFORT_QUICK] = 3 };
-static const int gzip_level[] = { [EFFORT_SMALL] = 9, [EFFORT_QUICK] = 5 };
+static const uint32_t brotli_quality[] = { [EFFORT_SMALL] = 6, [EFFORT_QUICK] = 4 };
+static const int zstd_level[] = { [EFFORT_SMALL] = 9, [EFFORT_QUICK] = 3 };
+static const int gzip_level[] = { [EFFORT_SMALL] = 6, [EFFORT_QUICK] = 5 };
 
 static const struct {
     const char *name, *suffix;
@@ -105,72 +107,150 @@ encoding_choose(const char *accept_encoding)
     return best;
 }
 
-static bool
-encode_gzip(enum effort effort, const char *bytes, size_t length, struct buf *out)
-{
-    z_stream stream = { 0 };
-    bool good = false;
+struct encoder {
+    enum encoding encoding;
+    z_stream gzip;
+    BrotliEncoderState *brotli;
+    ZSTD_CCtx *zstd;
+};
 
-    if (length > UINT32_MAX || deflateInit2(&stream, gzip_level[effort], Z_DEFLATED, GZIP_FORMAT, 9,
-                                            Z_DEFAULT_STRATEGY) != Z_OK)
-        return false;
-    size_t bound = deflateBound(&stream, length);
-    char *place = buf_reserve(out, bound);
-    if (place != NULL) {
-        stream.next_in = (unsigned char *)(uintptr_t)bytes;
-        stream.avail_in = (uInt)length;
-        stream.next_out = (unsigned char *)place;
-        stream.avail_out = (uInt)bound;
-        good = deflate(&stream, Z_FINISH) == Z_STREAM_END;
-        out->length += stream.total_out;
+static bool
+encoder_begin(struct encoder *encoder, enum effort effort, size_t total)
+{
+    uint32_t hint = total > UINT32_MAX ? UINT32_MAX : (uint32_t)total;
+
+    switch (encoder->encoding) {
+    case ENCODING_BR:
+        encoder->brotli = BrotliEncoderCreateInstance(NULL, NULL, NULL);
+        return encoder->brotli != NULL &&
+               BrotliEncoderSetParameter(encoder->brotli, BROTLI_PARAM_MODE, BROTLI_MODE_TEXT) &&
+               BrotliEncoderSetParameter(encoder->brotli, BROTLI_PARAM_QUALITY,
+                                         brotli_quality[effort]) &&
+               BrotliEncoderSetParameter(encoder->brotli, BROTLI_PARAM_LGWIN, BROTLI_WINDOW) &&
+               BrotliEncoderSetParameter(encoder->brotli, BROTLI_PARAM_SIZE_HINT, hint);
+    case ENCODING_ZSTD:
+        encoder->zstd = ZSTD_createCCtx();
+        return encoder->zstd != NULL &&
+               !ZSTD_isError(ZSTD_CCtx_setParameter(encoder->zstd, ZSTD_c_compressionLevel,
+                                                    zstd_level[effort])) &&
+               !ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(encoder->zstd, total));
+    case ENCODING_GZIP:
+        return deflateInit2(&encoder->gzip, gzip_level[effort], Z_DEFLATED, GZIP_FORMAT, 9,
+                            Z_DEFAULT_STRATEGY) == Z_OK;
+    case ENCODING_IDENTITY:
+    case ENCODING_COUNT:
+        break;
     }
-    deflateEnd(&stream);
+    return true;
+}
+
+struct encoder *
+encoder_new(enum encoding encoding, enum effort effort, size_t total)
+{
+    struct encoder *encoder = mem_zero(1, sizeof *encoder);
+
+    encoder->encoding = encoding;
+    if (encoder_begin(encoder, effort, total))
+        return encoder;
+    encoder_free(encoder);
+    return NULL;
+}
+
+void
+encoder_free(struct encoder *encoder)
+{
+    if (encoder == NULL)
+        return;
+    deflateEnd(&encoder->gzip); /* which says no where there is none */
+    BrotliEncoderDestroyInstance(encoder->brotli);
+    ZSTD_freeCCtx(encoder->zstd);
+    free(encoder);
+}
+
+/* One step of each coding: takes from *in, gives to `place` of *room bytes, both of which shrink.
+ * Sets *done when there is nothing left to give. */
+static bool
+step_gzip(z_stream *gzip, const unsigned char **in, size_t *length, bool last, char *place,
+          size_t *room, bool *done)
+{
+    uInt taken = *length > UINT32_MAX ? UINT32_MAX : (uInt)*length;
+
+    gzip->next_in = (unsigned char *)(uintptr_t)*in;
+    gzip->avail_in = taken;
+    gzip->next_out = (unsigned char *)place;
+    gzip->avail_out = (uInt)*room;
+    int result = deflate(gzip, last && taken == *length ? Z_FINISH : Z_NO_FLUSH);
+    taken -= gzip->avail_in;
+    *in += taken;
+    *length -= taken;
+    *room = gzip->avail_out;
+    *done = last ? result == Z_STREAM_END : *length == 0 && *room != 0;
+    return result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR;
+}
+
+static bool
+step_brotli(BrotliEncoderState *brotli, const unsigned char **in, size_t *length, bool last,
+            char *place, size_t *room, bool *done)
+{
+    unsigned char *out = (unsigned char *)place;
+    bool good = BrotliEncoderCompressStream(
+        brotli, last ? BROTLI_OPERATION_FINISH : BROTLI_OPERATION_PROCESS, length, in, room, &out,
+        NULL);
+
+    *done = last ? BrotliEncoderIsFinished(brotli)
+                 : *length == 0 && !BrotliEncoderHasMoreOutput(brotli);
     return good;
 }
 
 static bool
-encode_brotli(enum effort effort, const char *bytes, size_t length, struct buf *out)
+step_zstd(ZSTD_CCtx *zstd, const unsigned char **in, size_t *length, bool last, char *place,
+          size_t *room, bool *done)
 {
-    size_t size = BrotliEncoderMaxCompressedSize(length);
-    char *place = size == 0 ? NULL : buf_reserve(out, size);
+    ZSTD_inBuffer from = { *in, *length, 0 };
+    ZSTD_outBuffer to = { place, *room, 0 };
+    size_t left = ZSTD_compressStream2(zstd, &to, &from, last ? ZSTD_e_end : ZSTD_e_continue);
 
-    if (place == NULL ||
-        !BrotliEncoderCompress(brotli_quality[effort], BROTLI_WINDOW, BROTLI_MODE_TEXT, length,
-                               (const uint8_t *)bytes, &size, (uint8_t *)place))
-        return false;
-    out->length += size;
-    return true;
+    *in += from.pos;
+    *length -= from.pos;
+    *room -= to.pos;
+    *done = last ? left == 0 : *length == 0;
+    return !ZSTD_isError(left);
 }
 
-static bool
-encode_zstd(enum effort effort, const char *bytes, size_t length, struct buf *out)
+bool
+encoder_put(struct encoder *encoder, const void *bytes, size_t length, bool last, struct buf *out)
 {
-    size_t bound = ZSTD_compressBound(length);
-    char *place = buf_reserve(out, bound);
-    size_t size =
-        place == NULL ? 0 : ZSTD_compress(place, bound, bytes, length, zstd_level[effort]);
+    const unsigned char *in = bytes;
+    bool good = true, done = false;
 
-    if (place == NULL || ZSTD_isError(size))
-        return false;
-    out->length += size;
-    return true;
+    if (encoder->encoding == ENCODING_IDENTITY) {
+        buf_put(out, bytes, length);
+        return buf_ok(out);
+    }
+    while (good && !done) {
+        size_t step = out->max_bytes - out->length < STEP ? out->max_bytes - out->length : STEP;
+        size_t room = step;
+        char *place = buf_reserve(out, room == 0 ? 1 : room);
+        if (place == NULL)
+            return false;
+        if (encoder->encoding == ENCODING_GZIP)
+            good = step_gzip(&encoder->gzip, &in, &length, last, place, &room, &done);
+        else if (encoder->encoding == ENCODING_BR)
+            good = step_brotli(encoder->brotli, &in, &length, last, place, &room, &done);
+        else
+            good = step_zstd(encoder->zstd, &in, &length, last, place, &room, &done);
+        out->length += step - room;
+    }
+    return good;
 }
 
 bool
 encoding_encode(enum encoding encoding, enum effort effort, const char *bytes, size_t length,
                 struct buf *out)
 {
-    switch (encoding) {
-    case ENCODING_BR:
-        return encode_brotli(effort, bytes, length, out);
-    case ENCODING_ZSTD:
-        return encode_zstd(effort, bytes, length, out);
-    case ENCODING_GZIP:
-        return encode_gzip(effort, bytes, length, out);
-    case ENCODING_IDENTITY:
-    case ENCODING_COUNT:
-        break;
-    }
-    buf_put(out, bytes, length);
-    return buf_ok(out);
+    struct encoder *encoder = encoder_new(encoding, effort, length);
+    bool good = encoder != NULL && encoder_put(encoder, bytes, length, true, out);
+
+    encoder_free(encoder);
+    return good;
 }

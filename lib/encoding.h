@@ -4,6 +4,7 @@
 
 #include "buf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* In the order in which they are preferred where a client likes several alike. */
@@ -25,6 +26,19 @@ enum encoding encoding_choose(const char *accept_encoding);
 /* What is made once and served often is made as small as is sensible; what is made for one request,
  * as quickly. */
 enum effort { EFFORT_SMALL, EFFORT_QUICK };
+
+/* Encodes bytes that come in parts, in memory that does not depend on how many they are. */
+struct encoder;
+
+/* `total` is how many bytes there will be. NULL when memory was refused. The caller owns it:
+ * encoder_free(). */
+struct encoder *encoder_new(enum encoding encoding, enum effort effort, size_t total);
+void encoder_free(struct encoder *encoder);
+
+/* Takes a part and appends what is ready; with `last` also the rest. False when memory was refused
+ * or `out` is too small. */
+bool encoder_put(struct encoder *encoder, const void *bytes, size_t length, bool last,
+                 struct buf *out) __attribute__((warn_unused_result));
 
 /* Appends `length` bytes, encoded. False when memory was refused or `out` is too small. */
 bool encoding_encode(enum encoding encoding, enum effort effort, const char *bytes, size_t length,

@@ -31,43 +31,75 @@ file_read(const char *path, struct buf *out, struct error *why)
     return got == 0 && buf_ok(out);
 }
 
-static bool
-write_all(int fd, const char *bytes, size_t length)
+bool
+file_draft_open(struct file_draft *draft, const char *folder, const char *stem, struct error *why)
 {
-    while (length > 0) {
-        ssize_t put = write(fd, bytes, length);
+    *draft = (struct file_draft){ .fd = -1 };
+    if ((size_t)snprintf(draft->path, sizeof draft->path, "%s/%s.%ld.tmp", folder, stem,
+                         (long)getpid()) >= sizeof draft->path) {
+        error_set(why, "the path %s/%s is too long", folder, stem);
+        return false;
+    }
+    draft->fd = open(draft->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (draft->fd < 0)
+        error_set(why, "cannot write %s: %s", draft->path, strerror(errno));
+    return draft->fd >= 0;
+}
+
+void
+file_draft_put(struct file_draft *draft, const void *bytes, size_t length)
+{
+    const char *rest = bytes;
+
+    while (length > 0 && draft->failed == 0) {
+        ssize_t put = write(draft->fd, rest, length);
         if (put < 0 && errno == EINTR)
             continue;
-        if (put <= 0)
-            return false;
-        bytes += put;
+        if (put <= 0) {
+            draft->failed = put < 0 ? errno : EIO;
+            return;
+        }
+        rest += put;
         length -= (size_t)put;
+        draft->length += (uint64_t)put;
     }
-    return true;
+}
+
+bool
+file_draft_publish(struct file_draft *draft, const char *path, struct error *why)
+{
+    if (draft->failed == 0 && fsync(draft->fd) != 0)
+        draft->failed = errno;
+    if (close(draft->fd) != 0 && draft->failed == 0)
+        draft->failed = errno;
+    if (draft->failed == 0 && rename(draft->path, path) == 0)
+        return true;
+    error_set(why, "cannot write %s: %s", path,
+              strerror(draft->failed != 0 ? draft->failed : errno));
+    unlink(draft->path);
+    return false;
+}
+
+void
+file_draft_drop(struct file_draft *draft)
+{
+    close(draft->fd);
+    unlink(draft->path);
 }
 
 bool
 file_publish(const char *path, const void *bytes, size_t length, struct error *why)
 {
-    char temporary[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct file_draft draft;
+    char folder[PATH_MAX];
 
-    if ((size_t)snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >=
-        sizeof temporary) {
-        error_set(why, "the path %s is too long", path);
+    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path),
+             slash == NULL ? "." : path);
+    if (!file_draft_open(&draft, folder, slash == NULL ? path : slash + 1, why))
         return false;
-    }
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    bool good = fd >= 0 && write_all(fd, bytes, length) && fsync(fd) == 0;
-    int saved = errno;
-    if (fd >= 0 && close(fd) != 0 && good) {
-        good = false;
-        saved = errno;
-    }
-    if (good && rename(temporary, path) == 0)
-        return true;
-    error_set(why, "cannot write %s: %s", path, strerror(good ? errno : saved));
-    unlink(temporary);
-    return false;
+    file_draft_put(&draft, bytes, length);
+    return file_draft_publish(&draft, path, why);
 }
 
 bool

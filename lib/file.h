@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Appends a file's content; false with `why` when it cannot be read or is larger than the buffer
  * admits. */
@@ -18,6 +19,28 @@ bool file_read(const char *path, struct buf *out, struct error *why)
  * folder_sync() once after the last file. */
 bool file_publish(const char *path, const void *bytes, size_t length, struct error *why)
     __attribute__((warn_unused_result));
+
+/* A file that is written in parts, and named once it is whole. */
+struct file_draft {
+    int fd;          /* may be read from while it is there */
+    int failed;      /* errno of the first write that failed, or 0 */
+    uint64_t length; /* of what was put */
+    char path[4096]; /* its temporary name */
+};
+
+/* Begins one in a folder (temporary name: `stem`.PID.tmp). On true the caller ends it with
+ * file_draft_publish() or file_draft_drop(). */
+bool file_draft_open(struct file_draft *draft, const char *folder, const char *stem,
+                     struct error *why) __attribute__((warn_unused_result));
+
+/* Appends. A failure is kept until the end. */
+void file_draft_put(struct file_draft *draft, const void *bytes, size_t length);
+
+/* Syncs it and renames it to `path`, in the same folder, as file_publish() does. */
+bool file_draft_publish(struct file_draft *draft, const char *path, struct error *why)
+    __attribute__((warn_unused_result));
+
+void file_draft_drop(struct file_draft *draft);
 
 /* Locks a file (flock) that is open as `fd`, waiting up to wait_ms for it. The kernel keeps the
  * queue and gives the lock back when its holder dies. Takes SIGALRM for itself. False when it is
