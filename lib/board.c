@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -116,22 +118,68 @@ column_open(const struct board *board, struct board_column *column,
     }
 }
 
-static const uint64_t *
-fragments_open(const struct board *board, uint64_t place)
+/* Maps a file for reading; NULL with errno. */
+static void *
+map_file(const char *path, size_t *length)
 {
-    const uint64_t *starts = array_at(board, place, (uint64_t)board->rows + 1, sizeof *starts);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    void *bytes = MAP_FAILED;
 
-    if (starts == NULL || starts[board->rows] > board->length)
-        return NULL;
+    if (fd >= 0 && fstat(fd, &status) == 0) {
+        *length = (size_t)status.st_size;
+        bytes = mmap(NULL, *length, PROT_READ, MAP_SHARED, fd, 0);
+    }
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+/* The text of a body that is a file of that name, in the folder of the board's own. */
+static bool
+body_map(struct board_body *body, const char *board_path, const char *file)
+{
+    const char *slash = board_path == NULL ? NULL : strrchr(board_path, '/');
+    char path[PATH_MAX];
+
+    if (board_path == NULL || file == NULL || strchr(file, '/') != NULL ||
+        snprintf(path, sizeof path, "%.*s%s", slash == NULL ? 0 : (int)(slash + 1 - board_path),
+                 board_path, file) >= PATH_MAX)
+        return false;
+    body->text = map_file(path, &body->length);
+    body->mapped = body->text != NULL;
+    return body->mapped;
+}
+
+static bool
+body_open(const struct board *board, struct board_body *body,
+          const struct board_stored_body *stored, const char *path)
+{
+    const uint64_t *starts =
+        array_at(board, stored->starts, (uint64_t)board->rows + 1, sizeof *starts);
+
+    if (stored->file == 0) {
+        body->text = array_at(board, stored->text, stored->length, 1);
+        body->length = (size_t)stored->length;
+    } else if (!body_map(body, path, text_at(board, stored->file))) {
+        return false;
+    }
+    if (starts == NULL || body->text == NULL || body->length != stored->length ||
+        starts[board->rows] > body->length)
+        return false;
     for (size_t row = 0; row < board->rows; row++)
         if (starts[row] >= starts[row + 1])
-            return NULL;
-    return starts;
+            return false;
+    body->starts = starts;
+    return true;
 }
 
 /* What is wrong, or NULL. */
 static const char *
-block_open(struct board *board, struct board_column **columns, struct board_raw **raws)
+block_open(struct board *board, struct board_column **columns, struct board_raw **raws,
+           const char *path)
 {
     const struct board_header *header = board->bytes;
 
@@ -160,24 +208,21 @@ block_open(struct board *board, struct board_column **columns, struct board_raw 
         if (raw->name == NULL || stored_raw[board->raws].kind > CELL_JSON)
             return "a column of the dataset is damaged";
     }
-    for (int body = 0; body < BODY_COUNT; body++) {
-        for (int profile = 0; profile < PROFILE_COUNT; profile++) {
-            board->fragment[body][profile] = fragments_open(board, header->fragment[body][profile]);
-            if (board->fragment[body][profile] == NULL)
-                return "its rows are damaged";
-        }
-    }
+    for (int body = 0; body < BODY_COUNT; body++)
+        for (int profile = 0; profile < PROFILE_COUNT; profile++)
+            if (!body_open(board, &board->body[body][profile], &header->body[body][profile], path))
+                return "one of its bodies is missing or damaged";
     return NULL;
 }
 
-bool
-board_open(struct board *board, const void *bytes, size_t length, struct error *why)
+static bool
+open_at(struct board *board, const void *bytes, size_t length, const char *path, struct error *why)
 {
     struct board_column *columns = NULL;
     struct board_raw *raws = NULL;
 
-    *board = (struct board){ .bytes = bytes, .length = length };
-    const char *wrong = block_open(board, &columns, &raws);
+    *board = (struct board){ .bytes = bytes, .length = length, .mapped = path != NULL };
+    const char *wrong = block_open(board, &columns, &raws, path);
     board->column = columns;
     board->raw = raws;
     if (wrong == NULL)
@@ -188,29 +233,26 @@ board_open(struct board *board, const void *bytes, size_t length, struct error *
 }
 
 bool
+board_open(struct board *board, const void *bytes, size_t length, struct error *why)
+{
+    return open_at(board, bytes, length, NULL, why);
+}
+
+bool
 board_map(struct board *board, const char *path, struct error *why)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    void *bytes = MAP_FAILED;
+    size_t length = 0;
+    void *bytes = map_file(path, &length);
 
     *board = (struct board){ 0 };
-    if (fd >= 0 && fstat(fd, &status) == 0)
-        bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    int saved = errno;
-    if (fd >= 0)
-        close(fd);
-    if (bytes == MAP_FAILED) {
-        error_set(why, "cannot map %s: %s", path, strerror(saved));
+    if (bytes == NULL) {
+        error_set(why, "cannot map %s: %s", path, strerror(errno));
         return false;
     }
-    if (!board_open(board, bytes, (size_t)status.st_size, why)) {
-        error_prefix(why, "%s", path);
-        munmap(bytes, (size_t)status.st_size);
-        return false;
-    }
-    board->mapped = true;
-    return true;
+    if (open_at(board, bytes, length, path, why))
+        return true;
+    error_prefix(why, "%s", path);
+    return false;
 }
 
 /* What was allocated or mapped is const only to those who read it. */
@@ -225,6 +267,10 @@ board_close(struct board *board)
 {
     free(owned(board->column));
     free(owned(board->raw));
+    for (int body = 0; body < BODY_COUNT; body++)
+        for (int profile = 0; profile < PROFILE_COUNT; profile++)
+            if (board->body[body][profile].mapped)
+                munmap(owned(board->body[body][profile].text), board->body[body][profile].length);
     if (board->mapped)
         munmap(owned(board->bytes), board->length);
     *board = (struct board){ 0 };
@@ -269,10 +315,10 @@ const char *
 board_fragments(const struct board *board, enum body body, enum profile profile, size_t row,
                 size_t count, size_t *length)
 {
-    const uint64_t *starts = board->fragment[body][profile];
+    const uint64_t *starts = board->body[body][profile].starts;
 
     *length = count == 0 ? 0 : (size_t)(starts[row + count] - starts[row] - 1);
-    return (const char *)board->bytes + starts[row];
+    return board->body[body][profile].text + starts[row];
 }
 
 const char *

@@ -1,9 +1,10 @@
 /* board: one snapshot of the leaderboard, laid out to be searched where it lies.
  *
  * A board is one block of bytes without pointers: columns (texts as codes into a sorted dictionary,
- * numbers with their order, flags) and the rendered fragments of each row. The fetcher publishes it
- * as a file beside the bodies; every program maps that file, so that a query costs no parsing, no
- * SQL and no memory of its own. A past snapshot is the same block, built from history.
+ * numbers with their order, flags) and where each row stands in the rendered bodies, which lie in
+ * the block or in files beside it. The fetcher publishes it beside the bodies; every program maps
+ * those files, so that a query costs no parsing, no SQL and no memory of its own. A past snapshot
+ * is the same, built from history, with the bodies in its block.
  *
  * The columns are what an entry of profile `documented` shows, under the keys of the API: "name",
  * "sha", "precision", "average_score"…, a benchmark's key ("ifeval": its normalized score;
@@ -21,9 +22,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The version of the texts that entries are rendered as: where those change, this does, and what an
- * older version rendered is made anew. */
-enum { BOARD_RENDERER = 3 };
+enum {
+    /* The version of the texts that entries are rendered as: where those change, this does, and
+     * what an older version rendered is made anew. */
+    BOARD_RENDERER = 4,
+    BOARD_LAYOUT = 2, /* of the block; another one can be told apart, and is not read */
+};
 
 /* What a column was in the leaderboard's file. */
 enum board_group {
@@ -58,6 +62,14 @@ struct board_raw {
                             mixtures CELL_TEXT; CELL_NULL when it holds nothing */
 };
 
+/* A body: what GET /api/leaderboard answers. */
+struct board_body {
+    const char *text;
+    size_t length;
+    const uint64_t *starts; /* of each row, and of the one that would come after the last */
+    bool mapped;
+};
+
 struct board {
     size_t rows, columns, raws;
     const struct board_column *column; /* in the order of the leaderboard's file */
@@ -66,7 +78,7 @@ struct board {
     const char *revision;              /* the dataset's commit, "" when it is not known */
     const void *bytes;                 /* the block */
     size_t length;
-    const uint64_t *fragment[BODY_COUNT][PROFILE_COUNT]; /* board_fragments() */
+    struct board_body body[BODY_COUNT][PROFILE_COUNT];
     bool mapped;
 };
 
@@ -76,12 +88,31 @@ bool board_build(struct buf *out, const struct leaderboard *leaderboard, const s
                  const struct table *table, const struct providers *providers, const char *revision,
                  int64_t published_at, struct error *why) __attribute__((warn_unused_result));
 
+/* Who takes the bodies. */
+struct board_shelf {
+    void *context;
+    /* Takes the next part of a body; those of several bodies come in turns. */
+    void (*put)(void *context, enum body body, enum profile profile, const char *text,
+                size_t length);
+    /* Ends it. The name of its file, or NULL with `why`. */
+    const char *(*end)(void *context, enum body body, enum profile profile, struct error *why);
+};
+
+/* The same, but the bodies go to the shelf, a window at a time, and the block names their files. */
+bool board_build_apart(struct buf *out, const struct leaderboard *leaderboard,
+                       const struct view *view, const struct table *table,
+                       const struct providers *providers, const char *revision,
+                       int64_t published_at, const struct board_shelf *shelf, struct error *why)
+    __attribute__((warn_unused_result));
+
 /* Reads a block (aligned as malloc and mmap align), which must outlive the board; every offset in
- * it is checked. On true the caller owns the board (not the block): board_close(). */
+ * it is checked; its bodies must be in it. On true the caller owns the board (not the block):
+ * board_close(). */
 bool board_open(struct board *board, const void *bytes, size_t length, struct error *why)
     __attribute__((warn_unused_result));
 
-/* The same of a file, which is mapped until board_close(). */
+/* The same of a file, which is mapped until board_close(), as are the files of its bodies, which
+ * must be in the same folder. */
 bool board_map(struct board *board, const char *path, struct error *why)
     __attribute__((warn_unused_result));
 

@@ -17,14 +17,29 @@ struct draft {
     uint8_t *flags;
 };
 
-enum { DRAFTS = LEADERBOARD_FIELDS * 3 + LEADERBOARD_BENCHMARKS * 2 + 1 };
+enum { DRAFTS = LEADERBOARD_FIELDS * 3 + LEADERBOARD_BENCHMARKS * 2 + 1, WINDOW = 256 * 1024 };
+
+/* A body while it is put together. */
+struct text {
+    enum body body;
+    enum profile profile;
+    struct buf *to;   /* the block, or a window of what goes to the shelf */
+    uint64_t begin;   /* where in the block it begins */
+    uint64_t shelved; /* bytes that left the window */
+    uint64_t *starts; /* of each row */
+    struct buf window;
+};
 
 struct build {
     struct buf *out;
+    const struct view *view;
+    const struct providers *providers;
+    const struct board_shelf *shelf; /* NULL: the bodies go into the block */
+    struct text text[BODY_COUNT * PROFILE_COUNT];
     size_t rows, drafts;
     struct draft draft[DRAFTS];
     struct arena arena;
-    struct buf text; /* for one text at a time */
+    struct buf word; /* for one text at a time */
 };
 
 /* ---- what each row has ---- */
@@ -79,13 +94,13 @@ take_text(struct build *build, const char *value, size_t length)
 {
     if (value[0] == 'n')
         return NULL;
-    buf_reset(&build->text);
+    buf_reset(&build->word);
     if (value[0] == '"')
-        fragment_put_text(&build->text, value, length);
+        fragment_put_text(&build->word, value, length);
     else
-        buf_put(&build->text, value, length);
-    char *text = arena_copy(&build->arena, buf_string(&build->text), build->text.length);
-    for (char *nul = text; (nul = memchr(nul, '\0', build->text.length - (size_t)(nul - text)));)
+        buf_put(&build->word, value, length);
+    char *text = arena_copy(&build->arena, buf_string(&build->word), build->word.length);
+    for (char *nul = text; (nul = memchr(nul, '\0', build->word.length - (size_t)(nul - text)));)
         *nul = ' ';
     return text;
 }
@@ -327,52 +342,146 @@ put_raws(struct build *build, const struct table *table)
     return put_array(build, raws, table->columns, sizeof *raws);
 }
 
-/* Renders the rows in one way. Returns where each begins, in the arena. */
-static const uint64_t *
-put_fragments(struct build *build, const struct view *view, enum body body, enum profile profile,
-              const struct providers *providers)
-{
-    uint64_t *starts = arena_zero(&build->arena, build->rows + 1, sizeof *starts);
+/* ---- the bodies ---- */
 
-    for (size_t row = 0; row < build->rows; row++) {
-        starts[row] = build->out->length;
-        if (body == BODY_FORMATTED)
-            view_put_entry(build->out, view, row, profile, providers);
-        else
-            view_put_raw(build->out, view, row, profile);
-        buf_byte(build->out, ',');
-    }
-    starts[build->rows] = build->out->length;
-    return starts;
+static uint64_t
+text_length(const struct text *text)
+{
+    return text->shelved + text->to->length - text->begin;
+}
+
+/* Gives what is in the window to the shelf, if it is as much as `least` bytes. */
+static void
+text_shelve(struct build *build, struct text *text, size_t least)
+{
+    if (build->shelf == NULL || text->window.length < least || !buf_ok(&text->window))
+        return;
+    build->shelf->put(build->shelf->context, text->body, text->profile, text->window.data,
+                      text->window.length);
+    text->shelved += text->window.length;
+    buf_reset(&text->window);
+}
+
+/* In profile space a body is a bare array, else {"models": […]}. */
+static void
+text_begin(struct build *build, struct text *text)
+{
+    text->starts = arena_zero(&build->arena, build->rows + 1, sizeof *text->starts);
+    buf_init(&text->window, UINT32_MAX);
+    text->to = build->shelf == NULL ? build->out : &text->window;
+    text->begin = build->shelf == NULL ? place(build) : 0;
+    buf_text(text->to, text->profile == PROFILE_SPACE ? "[" : "{\"models\":[");
 }
 
 static void
-put_block(struct build *build, const struct leaderboard *leaderboard, const struct view *view,
-          const struct table *table, const struct providers *providers, struct board_header *header)
+text_row(struct build *build, struct text *text, size_t row)
 {
-    const uint64_t *starts[BODY_COUNT][PROFILE_COUNT];
+    size_t from = text->to->length;
 
-    buf_put(build->out, header, sizeof *header);
-    for (int body = 0; body < BODY_COUNT; body++)
-        for (int profile = 0; profile < PROFILE_COUNT; profile++)
-            starts[body][profile] =
-                put_fragments(build, view, (enum body)body, (enum profile)profile, providers);
-    if (!buf_ok(build->out))
-        return;
-    for (int body = 0; body < BODY_COUNT; body++)
-        for (int profile = 0; profile < PROFILE_COUNT; profile++)
-            header->fragment[body][profile] =
-                put_array(build, starts[body][profile], build->rows + 1, sizeof(uint64_t));
-    draft_columns(build, leaderboard);
-    for (size_t row = 0; row < build->rows; row++) {
-        const uint64_t *start = &starts[BODY_FORMATTED][PROFILE_DOCUMENTED][row];
-        take_row(build, row, build->out->data + start[0], (size_t)(start[1] - start[0] - 1));
+    text->starts[row] = text_length(text);
+    if (text->body == BODY_FORMATTED)
+        view_put_entry(text->to, build->view, row, text->profile, build->providers);
+    else
+        view_put_raw(text->to, build->view, row, text->profile);
+    if (text->body == BODY_FORMATTED && text->profile == PROFILE_DOCUMENTED && buf_ok(text->to))
+        take_row(build, row, text->to->data + from, text->to->length - from);
+    if (row + 1 < build->rows)
+        buf_byte(text->to, ',');
+    text_shelve(build, text, WINDOW);
+}
+
+static bool
+text_end(struct build *build, struct text *text, struct board_stored_body *stored,
+         struct error *why)
+{
+    buf_text(text->to, text->profile == PROFILE_SPACE ? "]" : "]}");
+    *stored = (struct board_stored_body){ .text = text->begin, .length = text_length(text) };
+    text->starts[build->rows] = stored->length - (text->profile == PROFILE_SPACE ? 0 : 1);
+    if (build->shelf != NULL) {
+        text_shelve(build, text, 1);
+        const char *file = build->shelf->end(build->shelf->context, text->body, text->profile, why);
+        if (file == NULL)
+            return false;
+        stored->file = put_string(build, file);
+        build->out->failed |= text->window.failed;
     }
-    take_providers(build);
-    header->column = put_columns(build);
-    header->columns = build->drafts;
-    header->raw = put_raws(build, table);
-    header->raws = table->columns;
+    stored->starts = put_array(build, text->starts, build->rows + 1, sizeof *text->starts);
+    return true;
+}
+
+/* Renders the rows: into the block one body after the other, for the shelf all bodies row by row.
+ */
+static bool
+put_bodies(struct build *build, struct board_header *header, struct error *why)
+{
+    const size_t texts = sizeof build->text / sizeof build->text[0];
+    const size_t together = build->shelf == NULL ? 1 : texts;
+    bool good = true;
+
+    for (size_t first = 0; good && first < texts; first += together) {
+        struct text *group = &build->text[first];
+        for (size_t i = 0; i < together; i++) {
+            group[i].body = (enum body)((first + i) / PROFILE_COUNT);
+            group[i].profile = (enum profile)((first + i) % PROFILE_COUNT);
+            text_begin(build, &group[i]);
+        }
+        for (size_t row = 0; row < build->rows; row++)
+            for (size_t i = 0; i < together; i++)
+                text_row(build, &group[i], row);
+        for (size_t i = 0; i < together; i++) {
+            good = good &&
+                   text_end(build, &group[i], &header->body[group[i].body][group[i].profile], why);
+            buf_free(&group[i].window);
+        }
+    }
+    return good;
+}
+
+static bool
+put_block(struct build *build, const struct leaderboard *leaderboard, const struct table *table,
+          const char *revision, struct board_header *header, struct error *why)
+{
+    buf_put(build->out, header, sizeof *header);
+    draft_columns(build, leaderboard);
+    if (!put_bodies(build, header, why))
+        return false;
+    if (buf_ok(build->out)) {
+        take_providers(build);
+        header->column = put_columns(build);
+        header->columns = build->drafts;
+        header->raw = put_raws(build, table);
+        header->raws = table->columns;
+        header->revision = put_string(build, revision);
+        header->length = build->out->length;
+    }
+    if (buf_ok(build->out) && build->rows < UINT32_MAX) {
+        memcpy(build->out->data, header, sizeof *header);
+        return true;
+    }
+    error_set(why, "the rows make a board of more than %zu bytes", build->out->max_bytes);
+    return false;
+}
+
+bool
+board_build_apart(struct buf *out, const struct leaderboard *leaderboard, const struct view *view,
+                  const struct table *table, const struct providers *providers,
+                  const char *revision, int64_t published_at, const struct board_shelf *shelf,
+                  struct error *why)
+{
+    struct build build = {
+        .out = out, .view = view, .providers = providers, .shelf = shelf, .rows = table->rows
+    };
+    struct board_header header = { .magic = board_magic,
+                                   .rows = table->rows,
+                                   .published_at = published_at };
+
+    buf_reset(out);
+    arena_init(&build.arena, 0);
+    buf_init(&build.word, UINT32_MAX);
+    bool good = put_block(&build, leaderboard, table, revision, &header, why);
+    buf_free(&build.word);
+    arena_free(&build.arena);
+    return good;
 }
 
 bool
@@ -380,23 +489,6 @@ board_build(struct buf *out, const struct leaderboard *leaderboard, const struct
             const struct table *table, const struct providers *providers, const char *revision,
             int64_t published_at, struct error *why)
 {
-    struct build build = { .out = out, .rows = table->rows };
-    struct board_header header = { .magic = board_magic,
-                                   .rows = table->rows,
-                                   .published_at = published_at };
-
-    buf_reset(out);
-    arena_init(&build.arena, 0);
-    buf_init(&build.text, UINT32_MAX);
-    put_block(&build, leaderboard, view, table, providers, &header);
-    header.revision = put_string(&build, revision);
-    header.length = out->length;
-    buf_free(&build.text);
-    arena_free(&build.arena);
-    if (!buf_ok(out) || table->rows >= UINT32_MAX) {
-        error_set(why, "the rows make a board of more than %zu bytes", out->max_bytes);
-        return false;
-    }
-    memcpy(out->data, &header, sizeof header);
-    return true;
+    return board_build_apart(out, leaderboard, view, table, providers, revision, published_at, NULL,
+                             why);
 }

@@ -10,7 +10,7 @@ static void
 must(int good)
 {
     if (!good)
-        abort();
+        mem_exhausted(sizeof(EVP_MD_CTX *));
 }
 
 static EVP_MD_CTX *
@@ -29,6 +29,8 @@ end(EVP_MD_CTX *context, char *hex)
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned size = 0;
 
+    must(EVP_DigestFinal_ex(context, hash, &size));
+    EVP_MD_CTX_free(context);
     for (unsigned i = 0; hex != NULL && i < size; i++) {
         hex[2 * i] = digits[hash[i] >> 4];
         hex[2 * i + 1] = digits[hash[i] & 15];

@@ -1,19 +1,19 @@
 #include "snapshot.h"
 
-#include "digest.h"
-#include "file.h"
+#include "mem.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { KEEP_S = 3600, ETAG_HEX = 32, ENCODED_MAX = 1 << 30 };
+enum { KEEP_S = 3600, ETAG_HEX = 32, WINDOW = 256 * 1024 };
 
 static const char *const body_names[BODY_COUNT] = { "leaderboard", "formatted" };
 static const char board_name[] = "board"; /* of no profile, in no coding */
@@ -35,71 +35,191 @@ public_path(char path[PATH_MAX], const char *state_dir, const char *file)
     return length > 0 && length < PATH_MAX;
 }
 
-static bool
-variant_write(struct variant *variant, const char *state_dir, const char *stem, const char *suffix,
-              const struct buf *content, struct error *why)
+static void
+stem_of(char stem[64], enum body body, enum profile profile)
 {
-    char hex[SHA256_HEX], path[PATH_MAX];
-    struct stat status;
+    snprintf(stem, 64, "%s.%s", body_names[body], profile_name(profile));
+}
 
-    digest_sha256(buf_string(content), content->length, hex);
-    snprintf(variant->etag, sizeof variant->etag, "%.*s", ETAG_HEX, hex);
-    snprintf(variant->file, sizeof variant->file, "%s.%s.%s", stem, variant->etag, suffix);
-    variant->length = content->length;
-    variant->published_at = time(NULL);
-    if (!public_path(path, state_dir, variant->file)) {
+static bool
+draft_begin(struct snapshot_draft *draft, const char *state_dir, const char *stem,
+            struct error *why)
+{
+    char folder[PATH_MAX];
+
+    if (!public_path(folder, state_dir, NULL)) {
         error_set(why, "STATE_DIR is too long");
         return false;
     }
+    if (!folder_make(folder, why) || !file_draft_open(&draft->file, folder, stem, why))
+        return false;
+    draft->digest = digest_begin();
+    return true;
+}
+
+void
+snapshot_put(struct snapshot_draft *draft, const void *bytes, size_t length)
+{
+    digest_put(draft->digest, bytes, length);
+    file_draft_put(&draft->file, bytes, length);
+}
+
+void
+snapshot_drop(struct snapshot_draft *draft)
+{
+    digest_end(draft->digest, NULL);
+    file_draft_drop(&draft->file);
+}
+
+/* True when the file of a variant is there, with its length. */
+static bool
+variant_there(const struct variant *variant, const char *state_dir)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    return variant->file[0] != '\0' && public_path(path, state_dir, variant->file) &&
+           stat(path, &status) == 0 && (uint64_t)status.st_size == variant->length;
+}
+
+/* Names the file by its content. */
+static bool
+draft_end(struct snapshot_draft *draft, struct variant *variant, const char *state_dir,
+          const char *stem, const char *suffix, struct error *why)
+{
+    char hex[SHA256_HEX], path[PATH_MAX];
+
+    digest_end(draft->digest, hex);
+    snprintf(variant->etag, sizeof variant->etag, "%.*s", ETAG_HEX, hex);
+    snprintf(variant->file, sizeof variant->file, "%s.%s.%s", stem, variant->etag, suffix);
+    variant->length = draft->file.length;
+    variant->published_at = time(NULL);
     /* The name is the content's hash: a file of that name and length is that content. */
-    if (stat(path, &status) == 0 && (uint64_t)status.st_size == content->length)
+    if (draft->file.failed == 0 && variant_there(variant, state_dir)) {
+        file_draft_drop(&draft->file);
         return true;
-    return file_publish(path, buf_string(content), content->length, why);
+    }
+    if (public_path(path, state_dir, variant->file))
+        return file_draft_publish(&draft->file, path, why);
+    error_set(why, "STATE_DIR is too long");
+    file_draft_drop(&draft->file);
+    return false;
 }
 
 bool
-snapshot_write(struct snapshots *snapshots, const char *state_dir, enum body body,
-               enum profile profile, const struct buf *content, struct error *why)
+snapshot_begin(struct snapshot_draft *draft, const char *state_dir, enum body body,
+               enum profile profile, struct error *why)
 {
-    char stem[64], suffix[16], folder[PATH_MAX];
-    bool good = public_path(folder, state_dir, NULL) && folder_make(folder, why);
+    char stem[64];
 
-    snprintf(stem, sizeof stem, "%s.%s", body_names[body], profile_name(profile));
-    for (int i = 0; good && i < ENCODING_COUNT; i++) {
-        enum encoding encoding = (enum encoding)i;
-        struct variant *variant = &snapshots->variant[body][profile][i];
-        struct buf encoded;
-        snprintf(suffix, sizeof suffix, "json%s", encoding_suffix(encoding));
-        if (encoding == ENCODING_IDENTITY) {
-            good = variant_write(variant, state_dir, stem, suffix, content, why);
+    stem_of(stem, body, profile);
+    return draft_begin(draft, state_dir, stem, why);
+}
+
+bool
+snapshot_end(struct snapshot_draft *draft, struct snapshots *snapshots, const char *state_dir,
+             enum body body, enum profile profile, struct error *why)
+{
+    char stem[64];
+
+    stem_of(stem, body, profile);
+    return draft_end(draft, &snapshots->variant[body][profile][ENCODING_IDENTITY], state_dir, stem,
+                     "json", why);
+}
+
+bool
+snapshot_keep(struct snapshots *snapshots, const struct snapshots *before, const char *state_dir,
+              enum body body, enum profile profile)
+{
+    const struct variant *old = before->variant[body][profile];
+    struct variant *new = snapshots->variant[body][profile];
+
+    if (strcmp(old[ENCODING_IDENTITY].etag, new[ENCODING_IDENTITY].etag) != 0)
+        return false;
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        if (!variant_there(&old[i], state_dir))
+            return false;
+    memcpy(new, old, sizeof before->variant[body][profile]);
+    return true;
+}
+
+/* Encodes a file into a draft, a window at a time. */
+static bool
+encode_file(int fd, uint64_t length, struct encoder *encoder, struct snapshot_draft *draft)
+{
+    char *window = mem_alloc(WINDOW);
+    uint64_t left = length;
+    struct buf out;
+    bool good = true;
+
+    buf_init(&out, UINT32_MAX);
+    while (good && left > 0) {
+        ssize_t got = read(fd, window, left < WINDOW ? (size_t)left : WINDOW);
+        if (got < 0 && errno == EINTR)
             continue;
+        good = got > 0 && encoder_put(encoder, window, (size_t)got, left == (uint64_t)got, &out);
+        if (good) {
+            left -= (uint64_t)got;
+            snapshot_put(draft, buf_string(&out), out.length);
+            buf_reset(&out);
         }
-        buf_init(&encoded, ENCODED_MAX);
-        good =
-            encoding_encode(encoding, EFFORT_SMALL, buf_string(content), content->length, &encoded);
-        if (!good)
-            error_set(why, "out of memory while encoding %s as %s", stem, encoding_name(encoding));
-        good = good && variant_write(variant, state_dir, stem, suffix, &encoded, why);
-        buf_free(&encoded);
     }
+    buf_free(&out);
+    free(window);
     return good;
+}
+
+bool
+snapshot_encode(struct snapshots *snapshots, const char *state_dir, enum body body,
+                enum profile profile, enum encoding encoding, struct error *why)
+{
+    const struct variant *source = &snapshots->variant[body][profile][ENCODING_IDENTITY];
+    struct snapshot_draft draft;
+    char stem[64], suffix[16], path[PATH_MAX];
+
+    stem_of(stem, body, profile);
+    snprintf(suffix, sizeof suffix, "json%s", encoding_suffix(encoding));
+    if (!draft_begin(&draft, state_dir, stem, why))
+        return false;
+    int fd = public_path(path, state_dir, source->file) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    struct encoder *encoder = encoder_new(encoding, EFFORT_SMALL, (size_t)source->length);
+    bool good = fd >= 0 && encoder != NULL && encode_file(fd, source->length, encoder, &draft);
+    encoder_free(encoder);
+    if (fd >= 0)
+        close(fd);
+    if (good)
+        return draft_end(&draft, &snapshots->variant[body][profile][encoding], state_dir, stem,
+                         suffix, why);
+    snapshot_drop(&draft);
+    error_set(why, "cannot encode %s as %s: it cannot be read, or there is no memory", source->file,
+              encoding_name(encoding));
+    return false;
+}
+
+static bool
+content_write(struct variant *variant, const char *state_dir, const char *stem, const char *suffix,
+              const struct buf *content, struct error *why)
+{
+    struct snapshot_draft draft;
+
+    if (!draft_begin(&draft, state_dir, stem, why))
+        return false;
+    snapshot_put(&draft, buf_string(content), content->length);
+    return draft_end(&draft, variant, state_dir, stem, suffix, why);
 }
 
 bool
 snapshot_write_board(struct snapshots *snapshots, const char *state_dir, const struct buf *content,
                      struct error *why)
 {
-    char folder[PATH_MAX];
-
-    return public_path(folder, state_dir, NULL) && folder_make(folder, why) &&
-           variant_write(&snapshots->board, state_dir, board_name, "bin", content, why);
+    return content_write(&snapshots->board, state_dir, board_name, "bin", content, why);
 }
 
 bool
 snapshot_write_parquet(struct snapshots *snapshots, const char *state_dir,
                        const struct buf *content, struct error *why)
 {
-    return variant_write(&snapshots->parquet, state_dir, "leaderboard", parquet_name, content, why);
+    return content_write(&snapshots->parquet, state_dir, "leaderboard", parquet_name, content, why);
 }
 
 static bool
@@ -237,15 +357,10 @@ variant_at(const struct snapshots *snapshots, size_t index)
 bool
 snapshot_complete(const struct snapshots *snapshots, const char *state_dir)
 {
-    char path[PATH_MAX];
-    struct stat status;
-
     for (size_t i = 0; i < VARIANTS; i++) {
         const struct variant *variant = variant_at(snapshots, i);
-        if (variant == &snapshots->parquet && variant->file[0] == '\0')
-            continue;
-        if (variant->file[0] == '\0' || !public_path(path, state_dir, variant->file) ||
-            stat(path, &status) != 0 || (uint64_t)status.st_size != variant->length)
+        if ((variant != &snapshots->parquet || variant->file[0] != '\0') &&
+            !variant_there(variant, state_dir))
             return false;
     }
     return true;

@@ -1,9 +1,10 @@
 /* snapshot: the published bodies, and the board that queries are answered from.
  *
- * The fetcher renders a body once and writes it in every content coding into STATE_DIR/public,
- * under names that hold the content's hash; the rows that name the files are committed in the same
- * transaction as the data that they show. A name never changes its content, so a server may keep
- * what it has open, and files that no row names any more are deleted late.
+ * The fetcher renders a body once, as it is into a file, and from that file in every content
+ * coding; no body is ever in memory as a whole. They lie in STATE_DIR/public under names that hold
+ * the content's hash; the rows that name the files are committed in the same transaction as the
+ * data that they show. A name never changes its content, so a server may keep what it has open, and
+ * files that no row names any more are deleted late.
  *
  * STATE_DIR/direct holds a link of a lasting name to each of the bodies, through which lighttpd
  * sends them by itself (lighttpd.conf). The links move just after the transaction; a fetcher that
@@ -14,8 +15,10 @@
 #include "buf.h"
 #include "config.h"
 #include "db.h"
+#include "digest.h"
 #include "encoding.h"
 #include "error.h"
+#include "file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,9 +43,28 @@ struct snapshots {
     struct variant parquet; /* the dataset's own file; none where that is no single parquet file */
 };
 
-/* Encodes a body and writes its files. The transaction comes later: snapshot_record(). */
-bool snapshot_write(struct snapshots *snapshots, const char *state_dir, enum body body,
-                    enum profile profile, const struct buf *content, struct error *why)
+/* A body on its way into its file. */
+struct snapshot_draft {
+    struct file_draft file;
+    struct digest *digest;
+};
+
+/* Begins to write a body. On true it is to be ended, by either of the two. */
+bool snapshot_begin(struct snapshot_draft *draft, const char *state_dir, enum body body,
+                    enum profile profile, struct error *why) __attribute__((warn_unused_result));
+void snapshot_put(struct snapshot_draft *draft, const void *bytes, size_t length);
+bool snapshot_end(struct snapshot_draft *draft, struct snapshots *snapshots, const char *state_dir,
+                  enum body body, enum profile profile, struct error *why)
+    __attribute__((warn_unused_result));
+void snapshot_drop(struct snapshot_draft *draft);
+
+/* True, with the variants of `before`, when a body is what it was and its files are all there. */
+bool snapshot_keep(struct snapshots *snapshots, const struct snapshots *before,
+                   const char *state_dir, enum body body, enum profile profile);
+
+/* Encodes a body that was written. The transaction comes later: snapshot_record(). */
+bool snapshot_encode(struct snapshots *snapshots, const char *state_dir, enum body body,
+                     enum profile profile, enum encoding encoding, struct error *why)
     __attribute__((warn_unused_result));
 
 /* Writes the board's file. */

@@ -164,3 +164,10 @@ CREATE TABLE model_facts (
     PRIMARY KEY (model, revision)
 ) WITHOUT ROWID;
 CREATE INDEX model_facts_expiry ON model_facts (expires_at);
+
+-- migration: 6
+
+-- Entries are shown as they stand in the published bodies.
+ALTER TABLE models DROP COLUMN raw_space;
+ALTER TABLE models DROP COLUMN documented;
+ALTER TABLE models DROP COLUMN space;

@@ -454,12 +454,34 @@ derived text provider provider" "$("$PROGRAM_DIR/tests/board" columns "$STATE_DI
     cmp <(tail -c +4096 "$STATE_DIR/good" | head -c 100) <(tail -c +4096 "$STATE_DIR"/public/board.*.bin | head -c 100)
 }
 
+@test "a board whose body is gone or of another length is 503, until the next pull" {
+    own_server
+    sample_row acme/one | put_rows
+    fetcher pull official-providers contents
+    local file
+    file=$(echo "$STATE_DIR"/public/formatted.space.*.json)
+    mv "$file" "$STATE_DIR/good"
+    get '/api/leaderboard?limit=1'
+    expect_status 503
+    grep -q 'one of its bodies is missing or damaged' "$STATE_DIR/log/leaderboard.log"
+    head -c 50 "$STATE_DIR/good" >"$file"
+    get '/api/leaderboard?limit=1'
+    expect_status 503
+    fetcher pull contents
+    get '/api/leaderboard?limit=1'
+    expect_status 200
+    cmp "$file" "$STATE_DIR/good"
+}
+
 @test "no damage to a board's file makes a program crash" {
     own_server
     { sample_row acme/one '{eval_name, fullname, Precision, IFEval, "Average ⬆️", "Submission Date"}'
       sample_row two '{eval_name, fullname, Precision, IFEval, "Average ⬆️", "Submission Date"}'; } | put_rows
     fetcher pull official-providers contents
-    run "$PROGRAM_DIR/tests/board" damage "$STATE_DIR"/public/board.*.bin
+    # The board of a past has its bodies within.
+    get "/api/leaderboard?limit=1&at=$(date -u +%F)"
+    expect_status 200
+    run "$PROGRAM_DIR/tests/board" damage "$STATE_DIR"/past/*.board
     [ "$status" = 0 ] || { echo "$output" >&2; return 1; }
     [[ $output =~ ^refused\ [0-9]{4,}\ used\ [0-9]{4,}$ ]]
 }
