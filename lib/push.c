@@ -364,6 +364,7 @@ push_dataset(const struct pull *pull, enum dataset dataset, struct pushed *pushe
         return PUSH_FAILED;
     if (depth.waiting == 0)
         return PUSH_NOTHING;
+    const size_t waited = (size_t)depth.waiting;
     for (int rounds = 0; rounds < ROUNDS_MAX; rounds++) {
         struct round round = { .pull = pull,
                                .dataset = dataset,
@@ -378,7 +379,9 @@ push_dataset(const struct pull *pull, enum dataset dataset, struct pushed *pushe
         if (outcome == PUSH_NOTHING)
             return result;
         result = outcome;
-        if (!again)
+        /* What was acknowledged since is the next run's: this one would go on for as long as people
+         * vote. */
+        if (!again || pushed->written + pushed->there_already + pushed->parked >= waited)
             return result;
         if (pushed->conflicts != conflicts) {
             conflicts = pushed->conflicts;

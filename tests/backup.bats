@@ -133,7 +133,7 @@ populated() {
 @test "who votes while a backup is restored is told, and no acknowledged vote is in neither database" {
     cast votes 10 1 >/dev/null
     fetcher --quiet backup "$BACKUP"
-    cast votes 100000 2 >"$STATE_DIR/cast" 2>"$STATE_DIR/refused" 3>&- &
+    "$PROGRAM_DIR/tests/cast" "$STATE_DIR/cache.db" votes 100000 2 >"$STATE_DIR/cast" 2>"$STATE_DIR/refused" 3>&- &
     local caster=$!
     PIDS+=($caster)
     await "votes" test -s "$STATE_DIR/cast"

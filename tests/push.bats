@@ -106,6 +106,25 @@ waiting() { fetcher status --json | jq -c '[.outbox[] | [.waiting, .parked]]'; }
     expect "voters" "alice bob erin carol" "$(voters)"
 }
 
+@test "people who go on voting do not keep a push from ending, nor make it fail" {
+    "$PROGRAM_DIR/tests/cast" "$STATE_DIR/cache.db" votes 1000000 1 >"$STATE_DIR/cast" 2>/dev/null 3>&- &
+    local caster=$!
+    PIDS+=($caster)
+    await "votes" test -s "$STATE_DIR/cast"
+    fetch push votes
+    expect "exit code" 0 "$code"
+    local written
+    written=$(sed -n 's/.* pushed .*written=\([0-9]*\).*/\1/p' <<<"$said")
+    [ "$written" -gt 0 ]
+    kill "$caster"
+    wait "$caster" || true
+    # It left what came too late to the next one, which takes all of it.
+    [ "$(wc -l <"$STATE_DIR/cast")" -gt "$written" ]
+    fetcher --quiet push votes
+    expect "outbox" '[[0,0],[0,0]]' "$(waiting)"
+    expect "lines" $((2 + $(wc -l <"$STATE_DIR/cast"))) "$(remote | wc -l)"
+}
+
 @test "an answer that is lost after the commit does not make anything twice" {
     vote carol
     submit
