@@ -34,7 +34,7 @@ SWAGGER  = $(if $(shell command -v npm),$(BUILD)/www/docs/swagger-ui.css.gz)
 ERRORS   = $(patsubst %,$(BUILD)/www/errors/%.html,$(shell awk '/^[1-9]/ { print $$1 }' www/errors.txt))
 SOURCES  = $(wildcard lib/*.[ch] cgi-bin/*.c cron/*.c tools/*.c tests/*/*.[ch])
 
-.PHONY: all help programs run test san fuzz sweep bench check format install uninstall clean
+.PHONY: all help programs run test san fuzz sweep soak bench check format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -144,6 +144,11 @@ sweep: ## fail each allocation, read, write… of the programs in turn, EACH=200
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/sweep.sh --each $(or $(EACH),2000) $(SCENES)
+
+soak: ## serve for MINUTES=30 under load and mishaps that SEED=1 decides, and count
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/soak.sh $(or $(MINUTES),30) $(or $(SEED),1)
 
 bench: ## print measurements as ratios: QUICK=1 in two minutes, PART=bodies one of them
 	@tools/deps.sh build bench
