@@ -253,7 +253,7 @@ cat "$W"/answers.* >"$W/answers"
 # An error belongs to a kill when a process of its program was killed while it was under way, and lighttpd
 # takes a second to start another. It belongs to the Hub when the log says so of that very request.
 cat "$STATE_DIR"/log/*.log >>"$W/rotated"
-grep -E 'WARNING (auth|hub):|WARNING http: .*Hub' "$W/rotated" | sed -n 's/.* id=\([^ ]*\).*/\1/p' >"$W/unanswered"
+grep -E '(WARNING|ERROR) (auth|hub):' "$W/rotated" | sed -n 's/.* id=\([^ ]*\).*/\1/p' >"$W/unanswered"
 awk -v kills="$W/kills" -v unanswered="$W/unanswered" '
     BEGIN {
         while ((getline line < kills) > 0) { split(line, f, " "); killed[++k] = f[1]; program[k] = f[2] }
