@@ -273,13 +273,15 @@ votes="SELECT username || ' ' || model FROM votes"
 query "$votes" | LC_ALL=C sort >"$W/rows"
 curl -sfL "http://127.0.0.1:$HUB_PORT/datasets/acme/votes/resolve/main/votes_data.jsonl" >"$W/hub.jsonl"
 jq -r '.username + " " + .model' "$W/hub.jsonl" | LC_ALL=C sort >"$W/hub"
-grown() { # COLUMN: the most that any process grew by in the calm, between its first third and its last
+# The most that any process grew by in the calm, from its second third to its last: in the first many are new, and
+# a process takes its 5 MB within a minute. Runs of less than five minutes are too short to tell.
+grown() { # COLUMN
     awk -v calm="$calm" -v end="$end" -v column="$1" '
         $1 < calm { next }
         { third = int(($1 - calm) * 3 / (end - calm)); if (third > 2) third = 2
-          if (third != 1) { sum[third, $2] += $column; n[third, $2]++; name[$2] = $3 } }
-        END { for (pid in name) if (n[0, pid] && n[2, pid])
-                  printf "%s %.0f\n", name[pid], sum[2, pid] / n[2, pid] - sum[0, pid] / n[0, pid] }' "$W/processes" | sort -k2 -n
+          if (third != 0) { sum[third, $2] += $column; n[third, $2]++; name[$2] = $3 } }
+        END { for (pid in name) if (n[1, pid] && n[2, pid])
+                  printf "%s %.0f\n", name[pid], sum[2, pid] / n[2, pid] - sum[1, pid] / n[1, pid] }' "$W/processes" | sort -k2 -n
 }
 grown 4 >"$W/grown.memory"
 grown 5 >"$W/grown.fds"
