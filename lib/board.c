@@ -263,6 +263,18 @@ owned(const void *memory)
 }
 
 void
+board_forget(const struct board *board)
+{
+    for (int body = 0; body < BODY_COUNT; body++)
+        for (int profile = 0; profile < PROFILE_COUNT; profile++)
+            if (board->body[body][profile].mapped)
+                madvise(owned(board->body[body][profile].text), board->body[body][profile].length,
+                        MADV_DONTNEED);
+    if (board->mapped)
+        madvise(owned(board->bytes), board->length, MADV_DONTNEED);
+}
+
+void
 board_close(struct board *board)
 {
     free(owned(board->column));

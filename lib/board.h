@@ -116,6 +116,9 @@ bool board_open(struct board *board, const void *bytes, size_t length, struct er
 bool board_map(struct board *board, const char *path, struct error *why)
     __attribute__((warn_unused_result));
 
+/* Gives back the memory in which a mapped board lies, to be read from its files when it is used. */
+void board_forget(const struct board *board);
+
 /* Also of a board that is all zeroes. */
 void board_close(struct board *board);
 

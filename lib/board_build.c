@@ -17,7 +17,11 @@ struct draft {
     uint8_t *flags;
 };
 
-enum { DRAFTS = LEADERBOARD_FIELDS * 3 + LEADERBOARD_BENCHMARKS * 2 + 1, WINDOW = 256 * 1024 };
+enum {
+    DRAFTS = LEADERBOARD_FIELDS * 3 + LEADERBOARD_BENCHMARKS * 2 + 1,
+    WINDOW = 256 * 1024,
+    ROW_GUESS = 640
+};
 
 /* A body while it is put together. */
 struct text {
@@ -441,6 +445,10 @@ static bool
 put_block(struct build *build, const struct leaderboard *leaderboard, const struct table *table,
           const char *revision, struct board_header *header, struct error *why)
 {
+    /* Room for what the columns of a row take, so that the block need not be copied as it grows. */
+    if (build->rows < SIZE_MAX / ROW_GUESS)
+        buf_reserve(build->out, build->rows * ROW_GUESS);
+    buf_reset(build->out);
     buf_put(build->out, header, sizeof *header);
     draft_columns(build, leaderboard);
     if (!put_bodies(build, header, why))

@@ -215,8 +215,17 @@ struct binding {
     int column;
 };
 
+/* A number as it was last printed: the bodies print each several times, and it is the dearest part
+ * of them. */
+struct printed {
+    size_t row; /* SIZE_MAX: none yet */
+    size_t length;
+    char text[40];
+};
+
 struct view {
     const struct leaderboard *leaderboard;
+    struct printed *printed; /* one a column */
     const struct table *table;
     int id[PROFILE_COUNT][LEADERBOARD_COLUMNS];
     struct binding model[LEADERBOARD_FIELDS], features[LEADERBOARD_FIELDS],
@@ -258,6 +267,9 @@ view_new(const struct leaderboard *leaderboard, const struct table *table, struc
     struct view *view = mem_zero(1, sizeof *view);
     view->leaderboard = leaderboard;
     view->table = table;
+    view->printed = mem_zero(table->columns, sizeof *view->printed);
+    for (size_t i = 0; i < table->columns; i++)
+        view->printed[i].row = SIZE_MAX;
     for (int profile = 0; profile < PROFILE_COUNT; profile++)
         for (size_t i = 0; i < LEADERBOARD_COLUMNS && leaderboard->id[profile][i] != NULL; i++)
             view->id[profile][i] = table_find(table, leaderboard->id[profile][i]);
@@ -290,6 +302,8 @@ view_new(const struct leaderboard *leaderboard, const struct table *table, struc
 void
 view_free(struct view *view)
 {
+    if (view != NULL)
+        free(view->printed);
     free(view);
 }
 
@@ -400,6 +414,26 @@ cell_missing(const struct cell *cell)
     return cell->kind == CELL_NULL || (cell->kind == CELL_REAL && !isfinite(cell->real));
 }
 
+/* Appends a cell of a column as JSON. */
+static void
+put_cell(struct buf *out, const struct view *view, size_t column, size_t row)
+{
+    const struct cell *cell = &view->table->column[column].cells[row];
+    struct printed *printed = &view->printed[column];
+    size_t from = out->length;
+
+    if (cell->kind == CELL_REAL && printed->row == row) {
+        buf_put(out, printed->text, printed->length);
+        return;
+    }
+    table_put_cell(out, cell);
+    if (cell->kind == CELL_REAL && !out->failed && out->length - from <= sizeof printed->text) {
+        printed->row = row;
+        printed->length = out->length - from;
+        memcpy(printed->text, out->data + from, printed->length);
+    }
+}
+
 static bool
 cell_true(const struct cell *cell)
 {
@@ -474,14 +508,14 @@ put_field(struct buf *out, const struct view *view, const struct binding *bindin
         else if (binding->field->kind == FIELD_TYPE && cell->kind == CELL_TEXT)
             put_type(out, cell);
         else
-            table_put_cell(out, cell);
+            put_cell(out, view, (size_t)binding->column, row);
         break;
     case FIELD_NUMBER:
     case FIELD_SCORE:
         if (missing)
             put_missing_number(out, binding, profile);
         else
-            table_put_cell(out, cell);
+            put_cell(out, view, (size_t)binding->column, row);
         break;
     case FIELD_FLAG:
         json_put_boolean(out, cell_true(cell));
@@ -567,18 +601,15 @@ view_put_raw(struct buf *out, const struct view *view, size_t row, enum profile 
 {
     const struct table *table = view->table;
 
-    if (profile == PROFILE_DOCUMENTED) {
-        table_put_row(out, table, row);
-        return;
-    }
     for (size_t i = 0; i < table->columns; i++) {
-        const struct cell *cell = &table->column[i].cells[row];
+        const struct column *column = &table->column[i];
         buf_byte(out, i == 0 ? '{' : ',');
-        put_key(out, table->column[i].name, true);
-        if (cell->kind == CELL_NULL && table->column[i].kind == CELL_TEXT)
+        put_key(out, column->name, true);
+        if (profile == PROFILE_SPACE && column->kind == CELL_TEXT &&
+            column->cells[row].kind == CELL_NULL)
             buf_text(out, "\"\"");
         else
-            table_put_cell(out, cell);
+            put_cell(out, view, i, row);
     }
     buf_byte(out, '}');
 }

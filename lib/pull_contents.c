@@ -6,12 +6,14 @@
 #include "snapshot.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+enum { FORGET_ROWS = 4096 };
 static const size_t board_bytes_max = (size_t)1 << 32;
 
 /* ---- official providers ---- */
@@ -272,7 +274,10 @@ put_rows(const struct publication *to, const struct board *board, struct error *
                         DB_TEXT(leaderboard->benchmark[i].key), column_number(value[i], row),
                         column_number(score[i], row)))
                 return false;
+        if (row % FORGET_ROWS == 0)
+            board_forget(board);
     }
+    board_forget(board);
     return db_run(db, SQL_MODEL_TRIM, why, DB_INTEGER(board->rows));
 }
 
@@ -349,6 +354,7 @@ publish(struct publication *to, struct table *table, struct buf *own,
     buf_free(&id);
     view_free(view);
     table_free(table);
+    malloc_trim(0); /* of the table's many small blocks the C library would keep all */
     for (int body = 0; body < BODY_COUNT; body++)
         for (int profile = 0; profile < PROFILE_COUNT; profile++)
             good = good && write_encoded(to, (enum body)body, (enum profile)profile, why);
