@@ -28,15 +28,15 @@ sweep() {
 }
 
 @test "memory is refused to the fetcher: a reason, and the next sync puts it right" {
-    sweep 8 alloc,alloc-onward sync
+    sweep 5 alloc,alloc-onward sync
 }
 
 @test "the disk fails: what was acknowledged is there once, and nothing is half published" {
-    sweep 4 read-eio,write-enospc,write-short,sync-eio,name-eio sync vote submit
+    sweep 3 read-eio,write-enospc,write-short,sync-eio,name-eio sync vote submit
 }
 
 @test "killed at any call: the same" {
-    sweep 10 kill sync push vote submit
+    sweep 5 kill sync push vote submit
 }
 
 @test "the connection to the Hub is reset at any call: an error, not a wait" {

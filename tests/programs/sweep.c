@@ -460,8 +460,9 @@ judge_end(struct sweep *sweep, int status)
     bool memory = strstr(text, "out of memory") != NULL;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         outcome = KILLED;
-    else if (WIFSIGNALED(status) && strstr(text, "fcgi") != NULL &&
-             strstr(text, "Assertion") != NULL)
+    else if (WIFSIGNALED(status) &&
+             (strstr(text, "Assertion") != NULL || strcmp(text, "Unexpected error.\n") == 0))
+        /* Only libfcgi has assertions; the latter is glibc's word for one that it cannot word. */
         outcome = LIBRARY;
     else if (WIFSIGNALED(status) && sweep->faults->in_library)
         outcome = LIBRARY;
@@ -732,8 +733,11 @@ request_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
 
     if (writes || !warm)
         serve_end(sweep, &status);
-    if (writes)
+    if (writes) {
+        char path[512];
         state_reset(sweep, false, false);
+        unlink(path_in(path, sweep->state, "run/ratelimit"));
+    }
     hub_up(sweep);
     buf_init(&answer, ANSWER_MAX);
     buf_init(&rows, ANSWER_MAX);
