@@ -664,5 +664,7 @@ main(int argc, char **argv)
                 config.log.levels[i] = LEVEL_ERROR;
     code = options.command->run(&options, &config);
     config_free(&config);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
+        code = fail(EXIT_SYSTEM, "what was to be said could not be written in full");
     return code;
 }

@@ -772,6 +772,8 @@ app_run(const struct app *app)
     if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
         return EXIT_SYSTEM;
     ending_init(&ending);
+    if (ending.signals < 0)
+        return EXIT_SYSTEM; /* it could not be told to end */
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
     shared_open(&shared, app);
     while (app_wait(&ending)) {

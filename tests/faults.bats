@@ -42,3 +42,12 @@ sweep() {
 @test "the connection to the Hub is reset at any call: an error, not a wait" {
     sweep 3 net-reset,net-reset-onward sync
 }
+
+@test "what the fetcher cannot write to its standard output is no success" {
+    new_state
+    code=0
+    said=$(fetcher settings 2>&1 >/dev/full) || code=$?
+    rm -rf "$STATE_DIR"
+    expect "exit code" 111 "$code"
+    expect_line "could not be written" "$said"
+}
