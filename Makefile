@@ -34,7 +34,7 @@ SWAGGER  = $(if $(shell command -v npm),$(BUILD)/www/docs/swagger-ui.css.gz)
 ERRORS   = $(patsubst %,$(BUILD)/www/errors/%.html,$(shell awk '/^[1-9]/ { print $$1 }' www/errors.txt))
 SOURCES  = $(wildcard lib/*.[ch] cgi-bin/*.c cron/*.c tools/*.c tests/*/*.[ch])
 
-.PHONY: all help programs run test san fuzz sweep soak bench check format install uninstall clean
+.PHONY: all help programs run test san fuzz sweep soak bench abuse check format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -154,6 +154,10 @@ bench: ## print measurements as ratios: QUICK=1 in two minutes, PART=bodies one 
 	@tools/deps.sh build bench
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run.sh $(PART)
+
+abuse: ## print what is left for others beside slow clients and floods, and what a hostile Hub costs
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/abuse.sh
 
 check: ## clang-format, clang-tidy, cppcheck, the house rules and both compilers, all without a word
 	@tools/deps.sh build check
