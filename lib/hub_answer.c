@@ -111,6 +111,11 @@ transfer_judge(const struct transfer *transfer, CURLcode code, struct error *why
                   strncmp(config->hf_endpoint, "https:", 6) == 0 ? "https" : "http");
         return HUB_BROKEN;
     }
+    if (transfer->link_local) {
+        error_set(why, "%s: %s leads to a link-local address, where no Hub is: check HF_ENDPOINT",
+                  transfer->what, config->hf_endpoint);
+        return HUB_BROKEN;
+    }
     if (code != CURLE_OK) {
         error_set(why,
                   "%s: no complete answer from %s: %s; check HF_ENDPOINT and the network, or run "

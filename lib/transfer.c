@@ -2,10 +2,12 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 
 enum {
@@ -202,6 +204,38 @@ on_seek(void *context, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+/* 169.254.0.0/16 and fe80::/10: where clouds keep what only the machine itself is to know. */
+static bool
+is_link_local(const struct sockaddr *address)
+{
+    const unsigned char *bytes = (const unsigned char *)address;
+
+    if (address->sa_family == AF_INET) {
+        bytes += offsetof(struct sockaddr_in, sin_addr);
+        return bytes[0] == 169 && bytes[1] == 254;
+    }
+    bytes += offsetof(struct sockaddr_in6, sin6_addr);
+    if (address->sa_family != AF_INET6)
+        return false;
+    if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)bytes))
+        return bytes[12] == 169 && bytes[13] == 254;
+    return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+}
+
+/* No Hub is at a link-local address, however a redirect, a page or a name leads there. */
+static curl_socket_t
+on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct transfer *transfer = context;
+
+    (void)purpose;
+    if (is_link_local(&address->addr)) {
+        transfer->link_local = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* Scheme, host and port are what must be the same for the token to go along. */
 static bool
 same_origin(const char *url, const char *endpoint)
@@ -238,7 +272,7 @@ transfer_reset(struct transfer *transfer)
     transfer->error_message[0] = '\0';
     transfer->retry_after = transfer->limit_reset = transfer->limit_left = -1;
     transfer->total = transfer->range_start = 0;
-    transfer->too_large = transfer->disk_failed = false;
+    transfer->too_large = transfer->disk_failed = transfer->link_local = false;
     transfer->status = 0;
     transfer->sent = 0;
     if (!transfer->resumable)
@@ -284,6 +318,8 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "leaderboard-backend/1.0");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
     if (transfer->resumed != 0) {

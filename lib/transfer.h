@@ -61,6 +61,7 @@ struct transfer {
     uint64_t range_start;  /* of a 206 answer */
     uint64_t total;        /* of the whole content, 0 when unknown */
     bool too_large;
+    bool link_local;    /* it led to such an address */
     bool disk_failed;   /* and `why` says how */
     struct buf message; /* body of an answer that is no 2xx */
     char error_message[200];

@@ -246,7 +246,7 @@ refused() {
     fault "GET */revision/* status 200 header:X-Long=$(printf '%03000d' 0) body:{}"
     refused "names no commit"
     # A file list without end: its own next page.
-    jq -nc '[range(40000) | {type: "file", path: ("a" * 900 + "/\(.)"), size: 1, oid: "0123456789abcdef0123456789abcdef01234567"}]' >"$file"
+    jq -nc '[range(30000) | {type: "file", path: ("a" * 900 + "/\(.)"), size: 1, oid: "0123456789abcdef0123456789abcdef01234567"}]' >"$file"
     fault "GET */tree/* status 200 header:Link=<http://127.0.0.1:$PROXY_PORT/tree/x>;rel=\"next\" bodyfile:$file"
     refused "128 MiB of their paths"
     # Where it leads elsewhere, the token stays.
@@ -255,6 +255,10 @@ refused() {
     for target in file:///etc/passwd gopher://127.0.0.1/; do
         fault "GET */revision/* redirect $target"
         refused "redirects to where we do not follow"
+    done
+    for target in http://169.254.169.254/latest/meta-data/ 'http://[fe80::1]/' 'http://[::ffff:169.254.169.254]/'; do
+        fault "GET */revision/* redirect $target"
+        refused "leads to a link-local address"
     done
     : >"$STATE_DIR/proxy.log"
     fault "GET /api/*/revision/* redirect http://localhost:$PROXY_PORT/other" "GET /other status 200 body:{}"

@@ -227,7 +227,9 @@ compare(const void *a, const void *b)
 static double
 percentile(const struct load *load, size_t per_mille)
 {
-    return load->taken == 0 ? 0 : load->samples[(load->taken - 1) * per_mille / 1000] / 1000.0;
+    size_t rank = load->taken == 0 ? 0 : (load->taken - 1) * per_mille / 1000;
+
+    return load->taken == 0 ? 0 : (double)load->samples[rank] / 1000.0;
 }
 
 static bool
