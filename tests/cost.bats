@@ -94,11 +94,13 @@ bodies() {
         pids=$(workers $program | paste -sd,)
         strace -f -qq -o "$STATE_DIR/calls" -p "$pids" 3>&- &
         tracer=$!
-        await "strace" grep -q TracerPid:.$tracer "/proc/${pids%%,*}/status"
+        for pid in ${pids//,/ }; do
+            await "strace" grep -q TracerPid:.$tracer "/proc/$pid/status"
+        done
         ask 400 "$path"
         kill -INT $tracer
         wait $tracer || true
-        awk -v most=$calls -v path="$path" '{ calls++ } / accept\(.* = [0-9]+$/ { requests++ }
+        awk -v most=$calls -v path="$path" '!/ resumed>/ { calls++ } / shutdown\(/ { requests++ }
             END { printf "%s: %.1f system calls a request, %d requests\n", path, calls / requests, requests
                   exit requests != 400 || calls / requests > most }' "$STATE_DIR/calls"
     done <<'END'

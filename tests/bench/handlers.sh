@@ -34,7 +34,8 @@ END
 }
 bytes_of() { curl -s --max-time 20 "$API$1" | wc -c; }
 restart_server() {
-    kill "$SERVER" && wait "$SERVER" || true
+    kill "$SERVER"
+    wait "$SERVER" || true
     await "the end of the server" no port_open "$PORT"
     start_server
 }
