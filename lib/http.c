@@ -777,9 +777,11 @@ app_run(const struct app *app)
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
     shared_open(&shared, app);
     while (app_wait(&ending)) {
-        /* Those that wait already need no poll(); it is time to end within a few requests. */
+        /* Those that wait already need no poll(); a slow one is followed by a look at the signals.
+         */
+        time_t began = time(NULL);
         int result = 0;
-        for (int i = 0; i < UNPOLLED_MAX && result == 0; i++) {
+        for (int i = 0; i < UNPOLLED_MAX && time(NULL) == began; i++) {
             result = FCGX_Accept_r(&fcgi);
             if (result != 0)
                 break;
