@@ -69,21 +69,27 @@ END
     await "port $port" port_open "$port"
 }
 
-# load URL [HEADER…]: what wrk says of SECONDS_EACH seconds of requests. Where no answer came in that time it
-# takes longer. An error is no answer, and ends the part.
+# load URL [HEADER…]: what wrk says of SECONDS_EACH seconds of requests. wrk knows whole seconds only: of less
+# it is told by a signal, which it may miss while it starts, or take before an answer came; then once more, for
+# longer. An error is no answer, and ends the part.
 load() {
     local url=$1 seconds=$SECONDS_EACH said
     shift
     for _ in 1 2 3 4 5 6; do
-        said=$(timeout -s INT "$seconds" wrk -t1 -c"$CONNECTIONS" -d600s --latency "${@/#/-H}" "$url" || [ $? = 124 ])
+        if [[ $seconds = 0.* ]]; then
+            said=$(timeout -s INT "$seconds" wrk -t1 -c"$CONNECTIONS" -d2s --latency "${@/#/-H}" "$url") && said=
+        else
+            said=$(wrk -t1 -c"$CONNECTIONS" -d"${seconds%.*}s" --latency "${@/#/-H}" "$url")
+        fi
         if grep -q 'Non-2xx' <<<"$said"; then
             echo "$url: $(grep 'Non-2xx' <<<"$said" | xargs)" >&2
             return 1
         fi
-        grep -q '^ *0 requests in' <<<"$said" || break
+        grep -q '^ *[1-9][0-9]* requests in' <<<"$said" && echo "$said" && return
         seconds=$(jq -n "$seconds * 2")
     done
-    echo "$said"
+    echo "no answer: $url" >&2
+    return 1
 }
 rate() { load "$@" | awk '/^Requests\/sec/ { print $2 }'; }
 
@@ -93,7 +99,7 @@ alternate() {
     local command
     rm -f "$STATE_DIR"/figure.*
     for command in "$@"; do
-        SECONDS_EACH=$(jq -n "[$SECONDS_EACH, 0.3] | min") "$command" >/dev/null # warms up
+        SECONDS_EACH=0.1 "$command" >/dev/null # warms up
     done
     for _ in $(seq "$ROUNDS"); do
         for command in "$@"; do

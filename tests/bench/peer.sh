@@ -19,7 +19,7 @@ done
 # few URL HEADER: requests a second where one takes long. wrk would leave some behind, which the server went
 # on with while the next is measured.
 few() {
-    local begin=$EPOCHREALTIME end count=8
+    local begin=$EPOCHREALTIME end count=4
     curl -sf --no-progress-meter --parallel --parallel-immediate --parallel-max 4 -H "$2" -o /dev/null "$1?[1-$count]"
     end=$EPOCHREALTIME
     jq -n "$count / ($end - $begin)"

@@ -17,7 +17,7 @@ PATH=$PATH:/usr/sbin
 parts=(bodies handlers queries connections pull cold memory peer)
 [ $# = 0 ] || parts=("$@")
 if [ -n "${QUICK:-}" ]; then
-    : "${SECONDS_EACH:=0.3}" "${ROUNDS:=1}" "${MANY:=20000}"
+    : "${SECONDS_EACH:=0.3}" "${ROUNDS:=1}" "${MANY:=10000}"
 fi
 export SECONDS_EACH=${SECONDS_EACH:-1} ROUNDS=${ROUNDS:-3} ROWS=${ROWS:-4576} MANY=${MANY:-100000} \
     IDLE=${IDLE:-10000} SEED=${SEED:-1} BENCH_DIR
@@ -41,7 +41,7 @@ done
 python() { for python in python3 /usr/bin/python3; do "$python" -c "$1" 2>/dev/null && return; done; echo none; }
 jq -Rn --arg cores "$(nproc)" --arg cpu "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
     --arg kernel "$(uname -sr)" --arg lighttpd "$(lighttpd -v | head -n 1)" \
-    --arg sqlite "$(pkg-config --modversion sqlite3)" --arg compiler "$("${CC:-gcc}" --version | head -n 1)" \
+    --arg sqlite "$(pkg-config --modversion sqlite3)" --arg compiler "$(${CC:-gcc} --version | head -n 1)" \
     --arg fastapi "$(python 'import fastapi; print(fastapi.__version__)')" \
     --arg files "$(ulimit -Hn)" '
     [inputs / "\t"] as $lines | {
