@@ -339,7 +339,7 @@ delivered() { ss -xlH | awk -v socket="$STATE_DIR/run/$1.sock" 'index($5, socket
 @test "clients that send nothing more are let go" {
     # The limits themselves, and what happens when one is reached.
     local limit
-    for limit in 'max-read-idle *= 30' 'max-keep-alive-idle *= 15' 'max-write-idle *= 120' 'max-connections *= 4096'; do
+    for limit in 'max-read-idle *= 30' 'max-keep-alive-idle *= 15' 'max-write-idle *= 120' 'max-connections *= 10000'; do
         lighttpd -p -f "$ROOT/lighttpd.conf" | grep -q "server\.$limit\$"
     done
     printf 'server.max-%s-idle := 1\n' read keep-alive >"$STATE_DIR/conf.d/quick.conf"
