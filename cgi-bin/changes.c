@@ -338,6 +338,7 @@ main(int argc, char **argv)
                        .routes_count = sizeof routes / sizeof routes[0],
                        .context = &program,
                        .config = &config,
+                       .role = CONFINE_READER,
                        .cors = true,
                        .api = true,
                        .limited = true };

@@ -307,6 +307,7 @@ main(int argc, char **argv)
                        .routes_count = sizeof routes / sizeof routes[0],
                        .context = boards,
                        .config = &config,
+                       .role = CONFINE_BOARDS,
                        .cors = true,
                        .api = true,
                        .limited = true };

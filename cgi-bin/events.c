@@ -190,6 +190,7 @@ main(int argc, char **argv)
     const struct stream stream = { .name = "events",
                                    .path = "/api/events",
                                    .config = &config,
+                                   .role = CONFINE_READER,
                                    .context = &events,
                                    .greet = greet,
                                    .poll = tell_news };

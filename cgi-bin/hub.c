@@ -548,6 +548,7 @@ hub_run(struct hub *hub, const struct config *config, const char *path)
         .routes_count = sizeof routes / sizeof routes[0],
         .context = hub,
         .config = config,
+        .role = CONFINE_HUB,
         .error = on_error,
         .cors = true,
     };

@@ -615,6 +615,7 @@ main(int argc, char **argv)
                        .routes_count = sizeof routes / sizeof routes[0],
                        .context = &models,
                        .config = &config,
+                       .role = CONFINE_WRITER,
                        .cors = true,
                        .api = true,
                        .limited = true };

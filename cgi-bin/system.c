@@ -1,6 +1,5 @@
 /* What operators and their machines ask: GET /api/health, GET /metrics, and the Hub's webhook. */
 #include "digest.h"
-#include "file.h"
 #include "form.h"
 #include "http.h"
 #include "json.h"
@@ -8,6 +7,7 @@
 #include "store.h"
 #include "timestamp.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <string.h>
@@ -91,15 +91,20 @@ event_idle(const struct event *event, const struct config *config)
     return event->main_moved ? NULL : "refs/heads/main has not moved";
 }
 
-/* Leaves STATE_DIR/sync-requested behind, with the time in it. */
+/* Leaves STATE_DIR/sync-requested behind, an empty file. This program may make files in the state
+ * folder but not open any for writing, which is why it does not. */
 static bool
 sync_request(const struct config *config, struct error *why)
 {
-    char path[PATH_MAX], text[TIMESTAMP_TEXT];
+    char path[PATH_MAX];
+    struct stat file;
 
-    timestamp_format(time(NULL), text);
     snprintf(path, sizeof path, "%s/sync-requested", config->state_dir);
-    return file_publish(path, text, strlen(text), why);
+    if (mknod(path, S_IFREG | 0640, 0) == 0 ||
+        (errno == EEXIST && lstat(path, &file) == 0 && S_ISREG(file.st_mode)))
+        return true;
+    error_set(why, "cannot make %s: %s", path, strerror(errno));
+    return false;
 }
 
 static int
@@ -414,6 +419,7 @@ main(int argc, char **argv)
                        .routes_count = sizeof routes / sizeof routes[0],
                        .context = &system,
                        .config = &config,
+                       .role = CONFINE_SYSTEM,
                        .cors = true,
                        .api = true };
     code = app_run(&app);

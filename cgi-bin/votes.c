@@ -302,6 +302,7 @@ main(int argc, char **argv)
                        .routes_count = sizeof routes / sizeof routes[0],
                        .context = &votes,
                        .config = &config,
+                       .role = CONFINE_WRITER,
                        .cors = true,
                        .api = true,
                        .limited = true };

@@ -2,6 +2,7 @@
  * time. */
 #include "backup.h"
 #include "config.h"
+#include "confine.h"
 #include "db.h"
 #include "file.h"
 #include "history.h"
@@ -307,6 +308,7 @@ command_hub(const struct options *options, struct config *config)
         return fail(EXIT_SYSTEM, why.text);
     int code = take_lock(options, config->state_dir);
     if (code < 0 && (code = cache_open(&db, config, DB_WRITER)) < 0) {
+        confine(CONFINE_FETCHER, config);
         code = each_dataset(options, config, db);
         db_close(db);
     }

@@ -21,7 +21,7 @@ struct boards {
     struct snapshots snapshots;     /* what is published, as far as `store` says */
     struct board published;         /* all zeroes while nothing is */
     struct variant mapped;          /* which one it is */
-    struct leaderboard leaderboard; /* for past boards; loaded when one is asked for */
+    struct leaderboard leaderboard; /* for past boards */
     bool leaderboard_loaded;
     struct past_kept {
         char key[PAST_KEY]; /* past_file_key(), "": none; also its entity tag */
@@ -40,6 +40,7 @@ boards_new(const struct config *config)
     struct boards *boards = mem_zero(1, sizeof *boards);
 
     store_init(&boards->store, config, DB_READER);
+    boards_leaderboard(boards, NULL); /* while it is certainly there */
     return boards;
 }
 

@@ -37,7 +37,7 @@ int boards_get(struct boards *boards, struct request *request, struct response *
 void boards_cacheable(const struct boards *boards, struct request *request,
                       struct response *response, const char *type, const char *tag);
 
-/* The leaderboard's file, read at the first call; NULL with `why` when it cannot be. */
+/* The leaderboard's file, read once; NULL with `why` when it cannot be. */
 const struct leaderboard *boards_leaderboard(struct boards *boards, struct error *why);
 
 /* The database that the boards come from, open after boards_get(). */

@@ -15,6 +15,7 @@
 enum {
     BUSY_TIMEOUT_MS = 5000,
     CHECKPOINT_WAIT_MS = 250, /* for readers, while all writers wait */
+    READ_TRIES = 100,
 };
 
 /* "leader" and "localhub" in hexadecimal: whose file it is, in SQLite's application_id. */
@@ -55,6 +56,25 @@ db_control(struct db *db, int control, struct error *why)
     return code == SQLITE_DONE;
 }
 
+/* True when a reader that has no right to the index (-shm) is to try once more. It cannot wait for
+ * whoever is just changing it, as SQLite does otherwise, and fails. */
+static bool
+db_again(int code, int *tries)
+{
+    return (code == SQLITE_READONLY_CANTINIT || code == SQLITE_READONLY_RECOVERY) &&
+           ++*tries < READ_TRIES;
+}
+
+static int
+db_step(sqlite3_stmt *statement)
+{
+    int tries = 0, code;
+
+    while (db_again(code = sqlite3_step(statement), &tries))
+        sqlite3_reset(statement);
+    return code;
+}
+
 static int
 db_pragma(struct db *db, const char *sql)
 {
@@ -63,7 +83,7 @@ db_pragma(struct db *db, const char *sql)
 
     if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)
         return -1;
-    if (sqlite3_step(statement) == SQLITE_ROW)
+    if (db_step(statement) == SQLITE_ROW)
         value = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     return value;
@@ -143,8 +163,12 @@ db_prepare(struct db *db, enum sql_database database, struct error *why)
     for (int i = 0; i < SQL_COUNT; i++) {
         if (sql_statements[i].database != database)
             continue;
-        if (sqlite3_prepare_v3(db->handle, sql_statements[i].text, -1, SQLITE_PREPARE_PERSISTENT,
-                               &db->statements[i], NULL) != SQLITE_OK) {
+        int tries = 0, code;
+        do
+            code = sqlite3_prepare_v3(db->handle, sql_statements[i].text, -1,
+                                      SQLITE_PREPARE_PERSISTENT, &db->statements[i], NULL);
+        while (db_again(code, &tries));
+        if (code != SQLITE_OK) {
             db_explain(db, sql_statements[i].name, why);
             return false;
         }
@@ -179,7 +203,8 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
 {
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
-    if (!db_execute(db, "PRAGMA foreign_keys=ON", why) || !db_prepare_controls(db, why))
+    if (!db_execute(db, "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY", why) ||
+        !db_prepare_controls(db, why))
         return DB_FAILED;
     /* Before anything is written: a later version's is not this one's to touch. */
     if (mode == DB_WRITER && db_pragma(db, "PRAGMA user_version") > schema_version(database))
@@ -240,13 +265,15 @@ db_open(struct db **opened, const char *path, enum sql_database database, enum d
         struct error *why)
 {
     struct stat status;
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE;
+    int flags = SQLITE_OPEN_NOMUTEX;
 
     if (mode == DB_WRITER)
-        flags |= SQLITE_OPEN_CREATE;
+        flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     else if (stat(path, &status) != 0 && errno == ENOENT) {
         error_set(why, "there is no database at %s yet", path);
         return DB_ABSENT;
+    } else {
+        flags |= SQLITE_OPEN_READONLY;
     }
     struct db *db = mem_zero(1, sizeof *db);
     db->lock = -1;
@@ -277,7 +304,8 @@ db_close(struct db *db)
         free(db);
         return;
     }
-    /* Closing the last connection would checkpoint without the lock. */
+    /* Closing the last connection would checkpoint without the lock, and delete -wal and -shm,
+     * which confined readers need. */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(db->handle);
     if (db->lock >= 0)
@@ -326,7 +354,7 @@ db_query_values(struct db *db, enum sql_id id, const struct db_value *values, si
 bool
 db_next(struct db *db, sqlite3_stmt *statement, struct error *why)
 {
-    int code = sqlite3_step(statement);
+    int code = db_step(statement);
 
     if (code == SQLITE_ROW)
         return true;
@@ -341,8 +369,7 @@ db_next(struct db *db, sqlite3_stmt *statement, struct error *why)
 int64_t
 db_number(sqlite3_stmt *statement, int64_t absent)
 {
-    int64_t value =
-        sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : absent;
+    int64_t value = db_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : absent;
 
     sqlite3_reset(statement);
     return value;
@@ -443,7 +470,7 @@ db_version(struct db *db)
     sqlite3_stmt *statement = db->statements[SQL_DATA_VERSION];
     int64_t version = -1;
 
-    if (sqlite3_step(statement) == SQLITE_ROW)
+    if (db_step(statement) == SQLITE_ROW)
         version = sqlite3_column_int64(statement, 0);
     sqlite3_reset(statement);
     return version;

@@ -8,9 +8,11 @@
 #define ENDING_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct ending {
-    int signals; /* readable when it is time */
+    int signals;  /* readable when it is time */
+    pid_t parent; /* lighttpd, or 0 when it had gone before the start */
 };
 
 enum { ENDING_CHECK_MS = 5000 }; /* how often ending_orphaned() is worth a look */
@@ -20,7 +22,8 @@ enum { ENDING_CHECK_MS = 5000 }; /* how often ending_orphaned() is worth a look 
 void ending_init(struct ending *ending);
 void ending_close(const struct ending *ending);
 
-/* True when the parent is not lighttpd any more. False also where that cannot be told. */
-bool ending_orphaned(void);
+/* True when the parent is not lighttpd any more. False also where that could not be told at the
+ * start, since /proc was not there. */
+bool ending_orphaned(const struct ending *ending);
 
 #endif

@@ -724,7 +724,7 @@ app_wait(const struct ending *ending)
     for (;;) {
         int ready = poll(waiting, 2, ENDING_CHECK_MS);
         if (waiting[1].revents != 0 || (ready < 0 && errno != EINTR) ||
-            (ready == 0 && ending_orphaned()))
+            (ready == 0 && ending_orphaned(ending)))
             return false;
         if (ready > 0)
             return true;
@@ -776,6 +776,7 @@ app_run(const struct app *app)
         return EXIT_SYSTEM; /* it could not be told to end */
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
     shared_open(&shared, app);
+    confine(app->role, app->config);
     while (app_wait(&ending)) {
         /* Those that wait already need no poll(); a slow one is followed by a look at the signals.
          */

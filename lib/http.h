@@ -10,6 +10,7 @@
 #include "address.h"
 #include "buf.h"
 #include "config.h"
+#include "confine.h"
 #include "digest.h"
 #include "encoding.h"
 #include "error.h"
@@ -122,6 +123,7 @@ struct app {
     size_t routes_count;
     void *context; /* handed to the handlers */
     const struct config *config;
+    enum confine_role role; /* what it may do once it serves */
     /* Writes the body of an error that the loop itself answers (404, 405, 413…); NULL: {"detail"}.
      */
     void (*error)(struct response *response, int status, const char *detail);

@@ -6,10 +6,26 @@
 
 enum { RETRY_AFTER_S = 10 };
 
+static void
+store_path(const struct store *store, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/cache.db", store->config->state_dir);
+}
+
 void
 store_init(struct store *store, const struct config *config, enum db_mode mode)
 {
+    struct db *db;
+    struct error why;
+    char path[PATH_MAX];
+
     *store = (struct store){ .config = config, .mode = mode, .version = -1 };
+    store_path(store, path);
+    enum db_result result = db_open(&db, path, SQL_DATABASE_CACHE, DB_READER, &why);
+    if (result == DB_OTHER)
+        result = db_open(&db, path, SQL_DATABASE_CACHE, DB_WRITER, &why);
+    if (result == DB_OK)
+        db_close(db);
 }
 
 void
@@ -17,20 +33,6 @@ store_close(struct store *store)
 {
     db_close(store->db);
     store->db = NULL;
-}
-
-/* Opens the database, and brings that of an older version up to this one. */
-static enum db_result
-open_any(struct db **db, const char *path, enum db_mode mode, struct error *why)
-{
-    enum db_result result = db_open(db, path, SQL_DATABASE_CACHE, mode, why);
-
-    if (result == DB_OTHER && mode == DB_READER &&
-        db_open(db, path, SQL_DATABASE_CACHE, DB_WRITER, why) == DB_OK) {
-        db_close(*db);
-        result = db_open(db, path, SQL_DATABASE_CACHE, mode, why);
-    }
-    return result;
 }
 
 int
@@ -41,13 +43,13 @@ store_open(struct store *store, struct response *response)
     struct error why;
     time_t now = time(NULL);
 
-    snprintf(path, sizeof path, "%s/cache.db", store->config->state_dir);
+    store_path(store, path);
     bool same = store->db != NULL && stat(path, &file) == 0 && file.st_ino == store->inode &&
                 file.st_dev == store->device;
     if (same && now - store->opened_at <= store->config->cache_ttl)
         return 0;
     struct db *db;
-    enum db_result result = open_any(&db, path, store->mode, &why);
+    enum db_result result = db_open(&db, path, SQL_DATABASE_CACHE, store->mode, &why);
     if (result == DB_OTHER && same) {
         /* A later version is at work already, and this program about to be replaced: what it has
          * open serves until then. */

@@ -23,6 +23,8 @@ struct store {
     int64_t version; /* of the database when store_changed() was last asked; -1 before */
 };
 
+/* Where there is a database of an older version, it becomes one of this version here, and -wal and
+ * -shm, where they are missing, are made: later, confined, a reader cannot (confine.h). */
 void store_init(struct store *store, const struct config *config, enum db_mode mode);
 void store_close(struct store *store);
 

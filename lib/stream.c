@@ -298,7 +298,7 @@ serve(struct server *server)
         if (now_us() < tick_us + TICK_US)
             continue;
         tick_us = now_us();
-        if (++ticks % ENDING_TICKS == 0 && ending_orphaned())
+        if (++ticks % ENDING_TICKS == 0 && ending_orphaned(&server->ending))
             break;
         buf_reset(&text);
         server->stream->poll(server->stream->context, &text);
@@ -335,6 +335,7 @@ stream_run(const struct stream *stream)
     snprintf(path, sizeof path, "%s/run/ratelimit", stream->config->state_dir);
     if (stream->config->rate_requests != 0)
         server->limit = ratelimit_open(path, &why);
+    confine(stream->role, stream->config);
     bool good = serve(server);
     while (server->count != 0)
         client_free(server->client[--server->count], false);

@@ -10,6 +10,8 @@
 
 #include "buf.h"
 #include "config.h"
+#include "confine.h"
+#include "confine.h"
 
 enum {
     STREAM_CLIENTS = 1000,    /* beyond them 503; a quarter of them of one address, beyond it 429 */
@@ -21,6 +23,7 @@ struct stream {
     const char *name; /* in logs, and the group of the rate limit */
     const char *path; /* what it answers */
     const struct config *config;
+    enum confine_role role; /* what it may do once it serves */
     void *context;
     /* Appends what a new client is told first. `resume` is its Last-Event-ID, or NULL. */
     void (*greet)(void *context, const char *resume, struct buf *out);

@@ -28,7 +28,7 @@ hears() { await "$2 events" has_heard "$1" "$2" || { cat "$STATE_DIR/$1" >&2; re
 
 # events COUNT: a writer adds so many events, in one transaction.
 events() {
-    sqlite3 "$STATE_DIR/cache.db" "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+    change "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < $1)
         INSERT INTO events (model, revision, precision, status) SELECT 'acme/m' || i, 'r', '4bit', 'PENDING' FROM n"
 }
 

@@ -216,5 +216,9 @@ put_votes() {
     hub_put votes votes_data.jsonl "$STATE_DIR/votes.jsonl"
 }
 
+# change SQL: changes the cache database, as a program that is not the last to have it open: -wal and -shm
+# stay, as they do in a server whose events.fcgi is at work.
+change() { sqlite3 "$STATE_DIR/cache.db" '.filectrl persist_wal 1' "$1" >/dev/null; }
+
 # query SQL: what the cache database says.
 query() { sqlite3 -readonly "$STATE_DIR/cache.db" "$1"; }

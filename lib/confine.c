@@ -1,0 +1,293 @@
+#include "confine.h"
+
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/landlock.h>
+#include <linux/sched.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+/* What a role has beyond reading the state folder. */
+enum {
+    PAST = 1,    /* writes past/ */
+    REQUEST = 2, /* makes empty files */
+    STATE = 4,   /* writes the state folder */
+    NET = 8,     /* connects to servers, and resolves their names in threads */
+    TERMINAL = 16,
+    SANITIZER = 32, /* LeakSanitizer looks through the process at its end, from another one */
+    EVERY = 64,
+};
+
+static const unsigned roles[] = {
+    [CONFINE_READER] = EVERY,
+    [CONFINE_BOARDS] = EVERY | PAST,
+    [CONFINE_SYSTEM] = EVERY | REQUEST,
+    [CONFINE_WRITER] = EVERY | STATE | NET,
+    [CONFINE_FETCHER] = EVERY | STATE | NET | TERMINAL,
+    [CONFINE_HUB] = EVERY | STATE,
+};
+
+/* ---- files ---- */
+
+/* Of later versions than the headers of Debian 12 know. */
+enum {
+    FS_TRUNCATE = 1 << 14,  /* version 3 */
+    FS_IOCTL_DEV = 1 << 15, /* version 5 */
+};
+
+enum {
+    READ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+    MAKE = LANDLOCK_ACCESS_FS_MAKE_REG,
+    WRITE =
+        READ | MAKE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE,
+    /* What there is to be said of something that is no folder. */
+    OF_A_FILE = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE,
+};
+
+/* Files outside of the state folder; those that are not there are left out. */
+static const struct {
+    unsigned needs;
+    const char *path;
+} readable[] = {
+    { EVERY, "/dev/urandom" }, /* SQLite's seed */
+    { NET, "/etc/ssl" },
+    { NET, "/etc/ca-certificates" },
+    { NET, "/usr/share/ca-certificates" },
+    { NET, "/usr/local/share/ca-certificates" },
+    { NET, "/usr/lib/ssl" },
+    { NET, "/etc/resolv.conf" },
+    { NET, "/run/systemd/resolve" }, /* where that often points to, and what rewrites it */
+    { NET, "/run/resolvconf" },
+    { NET, "/etc/hosts" },
+    { NET, "/etc/host.conf" },
+    { NET, "/etc/nsswitch.conf" },
+    { NET, "/etc/gai.conf" },
+    { NET, "/etc/services" },
+    { SANITIZER, "/proc" },
+};
+
+/* The part of `struct landlock_ruleset_attr` that all versions share. */
+static int
+landlock_create(uint64_t *handled, size_t size, uint32_t flags)
+{
+    return (int)syscall(SYS_landlock_create_ruleset, handled, size, flags);
+}
+
+/* The rights that this kernel can take away: 0 where it has no Landlock. */
+static uint64_t
+landlock_rights(void)
+{
+    int version = landlock_create(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    /* How many rights the versions know. (One that says no to a later one's is none the worse.) */
+    static const int counts[] = { 0, 13, 14, 15, 15, 16 };
+    int known = (int)(sizeof counts / sizeof counts[0]) - 1;
+
+    return version <= 0 ? 0 : ((uint64_t)1 << counts[version < known ? version : known]) - 1;
+}
+
+static bool
+allow_path(int ruleset, uint64_t handled, uint64_t rights, const char *path)
+{
+    struct landlock_path_beneath_attr rule = { .parent_fd = open(path, O_PATH | O_CLOEXEC) };
+    struct stat file;
+
+    if (rule.parent_fd < 0)
+        return true;
+    bool folder = fstat(rule.parent_fd, &file) == 0 && S_ISDIR(file.st_mode);
+    rule.allowed_access = rights & handled & (folder ? handled : OF_A_FILE);
+    bool good = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+    close(rule.parent_fd);
+    return good;
+}
+
+static bool
+confine_files(unsigned needs, const struct config *config)
+{
+    uint64_t handled = landlock_rights();
+    uint64_t state = needs & STATE ? WRITE : needs & REQUEST ? READ | MAKE : READ;
+    char past[PATH_MAX];
+
+    if (handled == 0)
+        return false;
+    int ruleset = landlock_create(&handled, sizeof handled, 0);
+    if (ruleset < 0)
+        return false;
+    bool good = allow_path(ruleset, handled, state, config->state_dir) &&
+                allow_path(ruleset, handled, READ, config->leaderboard);
+    if (needs & PAST) {
+        snprintf(past, sizeof past, "%s/past", config->state_dir);
+        good = folder_make(past, NULL) && allow_path(ruleset, handled, WRITE, past) && good;
+    }
+    for (size_t i = 0; i < sizeof readable / sizeof readable[0]; i++)
+        if (readable[i].needs & needs)
+            good = allow_path(ruleset, handled, READ, readable[i].path) && good;
+    good = good && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+    close(ruleset);
+    return good;
+}
+
+/* ---- system calls ---- */
+
+#define CALL(name) SCMP_SYS(name)
+
+static const struct {
+    unsigned needs;
+    int calls[48]; /* 0 (read) ends them but in the first place */
+} whole[] = {
+    { EVERY,
+      { CALL(read),       CALL(write),      CALL(readv),      CALL(writev),    CALL(pread64),
+        CALL(pwrite64),   CALL(close),      CALL(lseek),      CALL(fstat),     CALL(stat),
+        CALL(lstat),      CALL(newfstatat), CALL(statx),      CALL(access),    CALL(faccessat),
+        CALL(faccessat2), CALL(readlink),   CALL(readlinkat), CALL(getcwd),    CALL(getdents64),
+        CALL(fcntl),      CALL(flock),      CALL(fsync),      CALL(fdatasync), CALL(fadvise64),
+        CALL(dup),        CALL(umask) } },
+    { EVERY,
+      { CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(accept), CALL(accept4),
+        CALL(shutdown), CALL(getpeername), CALL(getsockname), CALL(getsockopt), CALL(recvfrom),
+        CALL(sendto), CALL(recvmsg), CALL(sendmsg) } },
+    { EVERY,
+      { CALL(brk),
+        CALL(munmap),
+        CALL(mremap),
+        CALL(madvise),
+        CALL(futex),
+        CALL(sched_yield),
+        CALL(sched_getaffinity),
+        CALL(exit),
+        CALL(exit_group),
+        CALL(restart_syscall),
+        CALL(rt_sigaction),
+        CALL(rt_sigprocmask),
+        CALL(rt_sigreturn),
+        CALL(sigaltstack),
+        CALL(setitimer),
+        CALL(nanosleep),
+        CALL(clock_nanosleep),
+        CALL(clock_gettime),
+        CALL(clock_getres),
+        CALL(gettimeofday),
+        CALL(time),
+        CALL(times),
+        CALL(getrusage),
+        CALL(getrandom),
+        CALL(uname),
+        CALL(sysinfo),
+        CALL(getpid),
+        CALL(getppid),
+        CALL(gettid),
+        CALL(getuid),
+        CALL(geteuid),
+        CALL(getgid),
+        CALL(getegid),
+        CALL(getrlimit) } },
+    { PAST | STATE,
+      { CALL(ftruncate), CALL(fallocate), CALL(mkdir), CALL(mkdirat), CALL(rename), CALL(renameat),
+        CALL(renameat2), CALL(unlink), CALL(unlinkat), CALL(utimensat), CALL(fchmod),
+        CALL(fchown) } },
+    { NET,
+      { CALL(connect), CALL(socketpair), CALL(setsockopt), CALL(sendmmsg), CALL(recvmmsg),
+        CALL(eventfd2), CALL(pipe2), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait),
+        CALL(set_robust_list), CALL(rseq) } },
+    { SANITIZER,
+      { CALL(open), CALL(clone), CALL(prctl), CALL(ptrace), CALL(wait4), CALL(kill), CALL(tkill),
+        CALL(getdents), CALL(arch_prctl), CALL(rt_tgsigqueueinfo), CALL(prlimit64) } },
+};
+
+#undef CALL
+
+/* Calls of which one argument decides: `argument & mask` must be `value`. */
+static const struct {
+    unsigned needs;
+    int call;
+    unsigned argument;
+    uint64_t mask, value;
+} partly[] = {
+    { EVERY, SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY },
+    { PAST | STATE, SCMP_SYS(openat), 2, O_ACCMODE, O_WRONLY },
+    { PAST | STATE, SCMP_SYS(openat), 2, O_ACCMODE, O_RDWR },
+    { REQUEST, SCMP_SYS(mknodat), 2, S_IFMT, S_IFREG },
+    { EVERY, SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
+    { EVERY, SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
+    { EVERY, SCMP_SYS(prlimit64), 2, UINT64_MAX, 0 }, /* asks, sets nothing */
+    { NET, SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD },
+    { NET, SCMP_SYS(socket), 0, UINT32_MAX, AF_INET },
+    { NET, SCMP_SYS(socket), 0, UINT32_MAX, AF_INET6 },
+    { NET, SCMP_SYS(ioctl), 1, UINT32_MAX, FIONBIO },
+    { TERMINAL, SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS },
+    { TERMINAL, SCMP_SYS(ioctl), 1, UINT32_MAX, TIOCGWINSZ },
+};
+
+static bool
+allow_calls(scmp_filter_ctx filter, unsigned needs)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
+        for (size_t j = 0; whole[i].needs & needs && (j == 0 || whole[i].calls[j] != 0); j++)
+            good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, whole[i].calls[j], 0) == 0 && good;
+    for (size_t i = 0; i < sizeof partly / sizeof partly[0]; i++)
+        if (partly[i].needs & needs)
+            good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, partly[i].call, 1,
+                                    SCMP_CMP(partly[i].argument, SCMP_CMP_MASKED_EQ, partly[i].mask,
+                                             partly[i].value)) == 0 &&
+                   good;
+    /* abort() */
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                            SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 && good;
+}
+
+static bool
+confine_calls(unsigned needs)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+
+    if (filter == NULL)
+        return false;
+    bool good = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM)) == 0 &&
+                seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0 &&
+                allow_calls(filter, needs) && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return good;
+}
+
+bool
+confine(enum confine_role role, const struct config *config)
+{
+    unsigned needs = roles[role] | (SANITIZED ? SANITIZER : 0u);
+
+    if (role == CONFINE_NOT)
+        return true;
+    bool alone = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    bool files = alone && confine_files(needs, config);
+    bool calls = alone && confine_calls(needs);
+    if (!files || !calls)
+        log_event(&config->log, LEVEL_WARNING, LOG_HTTP, "not confined as it should be",
+                  LOG_TEXT("landlock", files ? "in force" : "not to be had"),
+                  LOG_TEXT("seccomp", calls ? "in force" : "not to be had"));
+    return files && calls;
+}
