@@ -128,7 +128,9 @@ static bool
 confine_files(unsigned needs, const struct config *config)
 {
     uint64_t handled = landlock_rights();
-    uint64_t state = needs & STATE ? WRITE : needs & REQUEST ? READ | MAKE : READ;
+    uint64_t state = needs & STATE     ? WRITE | LANDLOCK_ACCESS_FS_MAKE_DIR
+                     : needs & REQUEST ? READ | MAKE
+                                       : READ;
     char past[PATH_MAX];
 
     if (handled == 0)

@@ -13,12 +13,13 @@
  *
  * The database. A reader may write neither the file nor its -wal, nor its -shm, by which writers
  * could be led astray. SQLite then opens all three for reading, maps the index read-only and takes
- * shared locks only. It cannot make -wal and -shm, and so depends on their being left in place:
- * db_close() does not take the lock under which SQLite deletes them, and while a program has the
- * database open nobody else gets it. Where they are gone nevertheless (an operator's sqlite3 was
- * the last to close), reading fails until something writes, which the fetcher does every minute.
- * Nor can a reader repair the index after a writer was killed in the midst of changing it, for as
- * long.
+ * shared locks only.
+ * It cannot make -wal and -shm, and so depends on their being left in place: db_close() does not
+ * take the lock under which SQLite deletes them, and nobody else gets that lock while a program has
+ * the database open, as events.fcgi always has. Where they are gone nevertheless (no server ran, or
+ * a database was put in another's place without them), a program's start makes them, or the next
+ * that writes: the fetcher does every minute, and until then reading is 503. For as long, a reader
+ * cannot repair the index after a writer was killed in the midst of changing it.
  *
  * System calls. An allow-list, since nobody can list all that is dangerous. What is not on it fails
  * with EPERM and kills nothing: a libc that tries something new is told so and goes on, and a test

@@ -168,7 +168,7 @@ TEXT
     run systemd-analyze verify "$units"/*
     expect "complaints" "" "$(grep -F leaderboard <<<"$output")"
     expect "exit code" 0 "$status"
-    run systemd-analyze security --offline=true --threshold=30 "$units"/*.service
+    run systemd-analyze security --offline=true --threshold=12 "$units"/*.service
     expect "exit code" 0 "$status" || { echo "$output" >&2; false; }
     # The server gets neither the fetcher's token nor the file that holds it, the fetcher none of the
     # server's secrets.

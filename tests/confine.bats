@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# What the programs may still do once they serve. tests/programs/confine.c is confined as they are and
+# tries what is not theirs; then the real ones are looked at.
+
+load helper
+
+setup() {
+    new_state
+    # AddressSanitizer's leak check runs in a process of its own, and traces.
+    sanitized=nothing
+    ! grep -q __asan_init "$PROGRAM_DIR/tests/confine" || sanitized='fork|thread|signal|prctl|ptrace'
+    export ELSEWHERE=$BATS_TEST_TMPDIR/elsewhere
+}
+
+teardown() { stop_all; }
+
+# try ROLE [COMMAND…]: tries everything, under that command if any; what it printed in $said, without
+# what the sanitizer needs.
+try() {
+    echo published | tee "$STATE_DIR/public/file" >"$STATE_DIR/public/gone"
+    mkdir -p "$STATE_DIR/past"
+    KEEP=0 "$PROGRAM_DIR/tests/history" "$STATE_DIR/cache.db" record r 1 0 </dev/null >/dev/null
+    said=$("${@:2}" "$PROGRAM_DIR/tests/confine" "$1" 2>"$STATE_DIR/errors" | grep -vE "^($sanitized) ")
+}
+
+# may ROLE NAME…: these succeed, and every other attempt is refused.
+may() {
+    try "$1"
+    shift
+    diff <(printf '%s done\n' "$@" | grep -vE "^($sanitized) " | sort) \
+        <(grep -vE ' (EPERM|EACCES)$' <<<"$said" | sort)
+    expect "an attempt at each" yes "$([ "$(wc -l <<<"$said")" -ge 33 ] && echo yes)"
+}
+
+@test "without confinement nothing of all that is refused" {
+    try none
+    no grep -E ' (EPERM|EACCES)$' <<<"$said"
+    expect "at the end" "execute done" "$(tail -n 1 <<<"$said")"
+    expect "left elsewhere" yes "$([ -e "$ELSEWHERE" ] && echo yes)"
+}
+
+@test "changes and events read the state folder" {
+    may reader query-database read-published read-leaderboard
+    expect "the file" published "$(cat "$STATE_DIR/public/file")"
+}
+
+@test "leaderboard and entries keep past boards besides" {
+    may boards query-database read-published read-leaderboard make-past
+}
+
+@test "system makes empty files besides" {
+    may system query-database read-published read-leaderboard make-empty
+    expect "the file" 0 "$(stat -c %s "$STATE_DIR/empty")"
+}
+
+state='query-database write-database write-wal write-index read-published write-published
+    rename-published make-file make-folder make-past remove read-leaderboard'
+
+@test "votes and models write the state folder and reach servers" {
+    may writer $state read-resolver thread connect
+}
+
+@test "the fetcher does the same, and the local Hub reaches nobody" {
+    may fetcher $state read-resolver thread connect
+    rm -r "$STATE_DIR"/{folder,past,cache.db*}
+    may hub $state
+}
+
+@test "on the kernel of Debian 12, whose Landlock is older, readers are refused the same" {
+    strace -o /dev/null -e trace=none true 2>/dev/null || skip "no strace here, or it may not trace"
+    [ $sanitized = nothing ] || skip "the leak check cannot trace what is traced"
+    try reader
+    local now=$said
+    try reader strace -f -qq -o "$STATE_DIR/trace" -e trace=landlock_create_ruleset \
+        -e inject=landlock_create_ruleset:retval=2:when=1
+    expect_line '(INJECTED)' "$(cat "$STATE_DIR/trace")"
+    diff <(echo "$now") <(echo "$said")
+    expect "the file" published "$(cat "$STATE_DIR/public/file")"
+}
+
+@test "where the kernel has no Landlock the log says so, and seccomp is in force" {
+    strace -o /dev/null -e trace=none true 2>/dev/null || skip "no strace here, or it may not trace"
+    [ $sanitized = nothing ] || skip "the leak check cannot trace what is traced"
+    try reader strace -f -qq -o "$STATE_DIR/trace" -e trace=landlock_create_ruleset \
+        -e inject=landlock_create_ruleset:error=ENOSYS
+    expect "lines" 1 "$(wc -l <"$STATE_DIR/errors")"
+    expect_line 'not confined as it should be landlock="not to be had" seccomp="in force"' "$(cat "$STATE_DIR/errors")"
+    expect_line "write-database EPERM" "$said"
+    expect_line "connect EPERM" "$said"
+    expect_line "read-passwd done" "$said"
+}
+
+# confined PID…: the kernel says so of each.
+confined() {
+    local pid
+    for pid in "$@"; do
+        expect "$(cat /proc/"$pid"/comm)" "NoNewPrivs: 1 Seccomp: 2" \
+            "$(grep -E '^(NoNewPrivs|Seccomp):' /proc/"$pid"/status | xargs)" || return
+    done
+}
+
+@test "every program that lighttpd starts is confined" {
+    start_server
+    await "the confinement" confined $(pgrep -P "$SERVER")
+    expect "the programs" "$(cd "$ROOT/cgi-bin" && echo *.c | sed 's/\.c//g')" \
+        "$(for pid in $(pgrep -P "$SERVER"); do tr '\0' '\n' </proc/"$pid"/cmdline | head -1; done |
+            sed 's|.*/||; s|\.fcgi$||' | sort -u | xargs)"
+    no grep -r 'not confined' "$STATE_DIR/log"
+}
+
+# reading WANTED: the status of an answer of each program that reads the database.
+reading() {
+    local path
+    for path in /api/leaderboard /api/leaderboard/stats /api/leaderboard/snapshots \
+        /api/votes/model/acme/one /api/models/pending '/api/health?ready=1'; do
+        get "$path"
+        expect "$path" "$1" "$status"
+    done
+}
+
+@test "the real programs read no database that lies elsewhere, though who is not confined does" {
+    sample_row acme/one | put_rows
+    start_server
+    fetcher --quiet pull contents
+    reading 200
+    mkdir "$BATS_TEST_TMPDIR/other"
+    cp "$STATE_DIR"/cache.db* "$BATS_TEST_TMPDIR/other"
+    rm "$STATE_DIR"/cache.db*
+    ln -s "$BATS_TEST_TMPDIR/other/cache.db" "$STATE_DIR/cache.db"
+    expect "rows" 1 "$(query "SELECT rows FROM datasets WHERE name = 'contents'")"
+    reading 503
+    expect_line "the server's database cannot be read" "$(jq -r .detail "$body")"
+    rm "$STATE_DIR/cache.db"
+    cp "$BATS_TEST_TMPDIR/other"/cache.db* "$STATE_DIR"
+    reading 200
+}
+
+@test "a database of an older version is brought up to date at the start" {
+    fetcher --quiet pull contents || true # there is no Hub, but a database now
+    [ "$(query 'PRAGMA user_version')" = 5 ] || skip "later migrations would have to be undone as well"
+    change "$(query "SELECT group_concat('DROP TRIGGER IF EXISTS ' || name, ';') FROM sqlite_master WHERE type = 'trigger'");
+        DROP TABLE history_etags; DROP TABLE events; PRAGMA user_version=4;"
+    start_server alone
+    get /api/leaderboard
+    expect_status 503
+    expect_line "the first sync has not ended" "$(jq -r .detail "$body")"
+    expect "version" 5 "$(query 'PRAGMA user_version')"
+}
+
+@test "an index that a killed writer left half changed is read again once somebody writes" {
+    sample_row acme/one | put_rows
+    start_server
+    fetcher --quiet pull contents
+    get /api/leaderboard/snapshots
+    expect_status 200
+    # A writer that is there, or the index would count for nothing; its header's two copies differ.
+    mkfifo "$STATE_DIR/hold"
+    sqlite3 "$STATE_DIR/cache.db" <"$STATE_DIR/hold" >"$STATE_DIR/held" 3>&- &
+    PIDS+=($!)
+    exec 9>"$STATE_DIR/hold"
+    echo 'SELECT count(*) FROM datasets;' >&9
+    await "the writer" test -s "$STATE_DIR/held"
+    printf '\377' | dd of="$STATE_DIR/cache.db-shm" bs=1 seek=20 conv=notrunc status=none
+    get /api/leaderboard/snapshots
+    expect_status 503
+    exec 9>&-
+    fetcher --quiet pull contents
+    get /api/leaderboard/snapshots
+    expect_status 200
+}
