@@ -23,20 +23,6 @@ struct events {
     int64_t told; /* the last event that all clients know of; -1 before the database was seen */
 };
 
-/* Opens the database. False while there is none, which is logged where it is no news. */
-static bool
-open_store(struct events *events)
-{
-    struct response ignored = { 0 };
-
-    buf_init(&ignored.headers, 4096);
-    buf_init(&ignored.body, 4096);
-    bool open = store_open(&events->store, &ignored) == 0;
-    buf_free(&ignored.headers);
-    buf_free(&ignored.body);
-    return open;
-}
-
 static int64_t
 newest(const struct events *events)
 {
@@ -134,7 +120,7 @@ greet(void *context, const char *last_event_id, struct buf *out)
     bool known = end != NULL && end != last_event_id && *end == '\0';
 
     buf_format(out, "retry: %d\n", RETRY_MS);
-    if (events->told < 0 || !open_store(events)) {
+    if (events->told < 0 || !store_ready(&events->store)) {
         buf_byte(out, '\n');
     } else if (known) {
         buf_byte(out, '\n');
@@ -149,7 +135,7 @@ tell_news(void *context, struct buf *out)
 {
     struct events *events = context;
 
-    if (!open_store(events)) {
+    if (!store_ready(&events->store)) {
         events->told = events->told < 0 ? 0 : events->told;
         return;
     }

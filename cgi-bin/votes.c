@@ -283,6 +283,17 @@ static const struct route routes[] = {
     { METHOD_POST, "/api/votes/{model}", post_vote, BODY_MAX },
 };
 
+/* Keeps the database open as one who may write it. That gives the programs that may not an index
+ * that they can share, which -wal and -shm are there for, and mends it (confine.h). */
+static void
+keep_open(void *context)
+{
+    struct votes *votes = context;
+
+    if (store_ready(&votes->reader))
+        db_version(votes->reader.db);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -302,6 +313,7 @@ main(int argc, char **argv)
                        .routes_count = sizeof routes / sizeof routes[0],
                        .context = &votes,
                        .config = &config,
+                       .idle = keep_open,
                        .role = CONFINE_WRITER,
                        .cors = true,
                        .api = true,

@@ -13,13 +13,12 @@
  *
  * The database. A reader may write neither the file nor its -wal, nor its -shm, by which writers
  * could be led astray. SQLite then opens all three for reading, maps the index read-only and takes
- * shared locks only.
- * It cannot make -wal and -shm, and so depends on their being left in place: db_close() does not
- * take the lock under which SQLite deletes them, and nobody else gets that lock while a program has
- * the database open, as events.fcgi always has. Where they are gone nevertheless (no server ran, or
- * a database was put in another's place without them), a program's start makes them, or the next
- * that writes: the fetcher does every minute, and until then reading is 503. For as long, a reader
- * cannot repair the index after a writer was killed in the midst of changing it.
+ * shared locks only. It needs somebody for that who may write and has the database open: he makes
+ * -wal and -shm where they are not there, and repairs the index after a writer was killed in the
+ * midst of changing it. votes.fcgi is that one, and looks after it every few seconds. Until it has,
+ * a reader without -shm answers 503, and one that finds nobody keeps an index of its own, for each
+ * transaction anew. (db_close() leaves both files in place. SQLite deletes them under a lock that
+ * nobody gets while a program has the database open.)
  *
  * System calls. An allow-list, since nobody can list all that is dangerous. What is not on it fails
  * with EPERM and kills nothing: a libc that tries something new is told so and goes on, and a test

@@ -716,7 +716,7 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
 
 /* Waits for a request; false when it is time to end. */
 static bool
-app_wait(const struct ending *ending)
+app_wait(const struct app *app, const struct ending *ending)
 {
     struct pollfd waiting[] = { { .fd = 0, .events = POLLIN },
                                 { .fd = ending->signals, .events = POLLIN } };
@@ -728,6 +728,8 @@ app_wait(const struct ending *ending)
             return false;
         if (ready > 0)
             return true;
+        if (ready == 0 && app->idle != NULL)
+            app->idle(app->context);
     }
 }
 
@@ -777,7 +779,9 @@ app_run(const struct app *app)
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
     shared_open(&shared, app);
     confine(app->role, app->config);
-    while (app_wait(&ending)) {
+    if (app->idle != NULL)
+        app->idle(app->context);
+    while (app_wait(app, &ending)) {
         /* Those that wait already need no poll(); a slow one is followed by a look at the signals.
          */
         time_t began = time(NULL);

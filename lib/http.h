@@ -127,6 +127,8 @@ struct app {
     /* Writes the body of an error that the loop itself answers (404, 405, 413…); NULL: {"detail"}.
      */
     void (*error)(struct response *response, int status, const char *detail);
+    /* Called at the start, and when there was no request for some seconds; NULL: nothing to do. */
+    void (*idle)(void *context);
     bool cors;    /* add CORS headers, and answer preflights */
     bool api;     /* metrics and encoded answers */
     bool limited; /* RATE_LIMIT_REQUESTS counts its requests, as those of the group `name` */

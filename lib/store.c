@@ -80,6 +80,19 @@ store_open(struct store *store, struct response *response)
 }
 
 bool
+store_ready(struct store *store)
+{
+    struct response ignored = { 0 };
+
+    buf_init(&ignored.headers, 4096);
+    buf_init(&ignored.body, 4096);
+    bool open = store_open(store, &ignored) == 0;
+    buf_free(&ignored.headers);
+    buf_free(&ignored.body);
+    return open;
+}
+
+bool
 store_changed(struct store *store)
 {
     int64_t version = db_version(store->db);

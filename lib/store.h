@@ -31,6 +31,10 @@ void store_close(struct store *store);
 /* Has `store->db` open. Returns 0, or the status of an answer (503) that it has written. */
 int store_open(struct store *store, struct response *response) __attribute__((warn_unused_result));
 
+/* The same where there is no request; false when it could not be opened, which is logged unless
+ * there is no database yet. */
+bool store_ready(struct store *store) __attribute__((warn_unused_result));
+
 /* True when another connection has committed since the last call, or the file is another one: what
  * was read from it is to be read again. Call it after store_open(). */
 bool store_changed(struct store *store);

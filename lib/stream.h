@@ -11,7 +11,6 @@
 #include "buf.h"
 #include "config.h"
 #include "confine.h"
-#include "confine.h"
 
 enum {
     STREAM_CLIENTS = 1000,    /* beyond them 503; a quarter of them of one address, beyond it 429 */
