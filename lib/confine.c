@@ -87,7 +87,7 @@ static const struct {
     { NET, "/etc/nsswitch.conf" },
     { NET, "/etc/gai.conf" },
     { NET, "/etc/services" },
-    { SANITIZER, "/proc" },
+    { SANITIZER, "/proc/self" },
 };
 
 /* The part of `struct landlock_ruleset_attr` that all versions share. */
@@ -216,7 +216,8 @@ static const struct {
         CALL(set_robust_list), CALL(rseq) } },
     { SANITIZER,
       { CALL(open), CALL(clone), CALL(prctl), CALL(ptrace), CALL(wait4), CALL(kill), CALL(tkill),
-        CALL(getdents), CALL(arch_prctl), CALL(rt_tgsigqueueinfo), CALL(prlimit64) } },
+        CALL(getdents), CALL(arch_prctl), CALL(rt_tgsigqueueinfo), CALL(prlimit64),
+        CALL(set_robust_list), CALL(rseq) } },
 };
 
 #undef CALL
