@@ -260,7 +260,8 @@ allow_calls(scmp_filter_ctx filter, unsigned needs)
                    good;
     /* abort() */
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                            SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0 &&
+                            SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)getpid())) ==
+               0 &&
            seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 && good;
 }
 

@@ -3,7 +3,7 @@
  *   confine reader|boards|system|writer|fetcher|hub|none      (settings from the environment)
  *
  * Each attempt is a line: its name, and "done" or the name of the error. STATE_DIR must hold a
- * database and public/file. */
+ * database, public/file and public/gone; ELSEWHERE names a file to be made outside of it. */
 #include "confine.h"
 #include "config.h"
 #include "db.h"
@@ -81,7 +81,7 @@ try_database(const struct config *config)
 }
 
 static void
-try_files(const struct config *config)
+try_files(const struct config *config, const char *elsewhere)
 {
     char other[PATH_MAX];
 
@@ -104,7 +104,7 @@ try_files(const struct config *config)
     tell("read-passwd", try_open("/etc/passwd", O_RDONLY));
     snprintf(other, sizeof other, "/proc/%ld/environ", (long)getppid());
     tell("read-environment", try_open(other, O_RDONLY));
-    tell("write-elsewhere", try_open(getenv("ELSEWHERE"), O_WRONLY | O_CREAT));
+    tell("write-elsewhere", try_open(elsewhere, O_WRONLY | O_CREAT));
 }
 
 static void
@@ -176,6 +176,7 @@ main(int argc, char **argv)
 {
     struct sockaddr_in server = { .sin_family = AF_INET };
     socklen_t length = sizeof server;
+    const char *elsewhere = getenv("ELSEWHERE");
     struct config config;
     struct error why;
     size_t role = 0;
@@ -184,7 +185,8 @@ main(int argc, char **argv)
     while (argc == 2 && role < sizeof roles / sizeof roles[0] &&
            strcmp(roles[role].name, argv[1]) != 0)
         role++;
-    if (argc != 2 || role == sizeof roles / sizeof roles[0] || !config_load(&config, 0, &why))
+    if (elsewhere == NULL || argc != 2 || role == sizeof roles / sizeof roles[0] ||
+        !config_load(&config, 0, &why))
         return EXIT_USAGE;
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -194,7 +196,7 @@ main(int argc, char **argv)
         return EXIT_SYSTEM;
     confine(roles[role].role, &config);
     try_database(&config);
-    try_files(&config);
+    try_files(&config, elsewhere);
     try_network(&server);
     try_processes();
     try_kernel();
