@@ -1,10 +1,14 @@
 #include "buf.h"
 
+#include "mem.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SMALL = 64 * 1024 };
 
 void
 buf_init(struct buf *buf, size_t max_bytes)
@@ -44,6 +48,8 @@ buf_reserve(struct buf *buf, size_t length)
             capacity = buf->max_bytes + 1;
         char *data = realloc(buf->data, capacity);
         if (data == NULL) {
+            if (capacity <= SMALL)
+                mem_exhausted(capacity);
             buf->failed = true;
             return NULL;
         }

@@ -2,7 +2,8 @@
  *
  * Everything that is put together (bodies, headers, paths, log lines) is put together in one of
  * these. Appends never need checking one by one: the first that does not fit sets `failed`, the
- * later ones do nothing, and the owner asks once at the end with buf_ok(). */
+ * later ones do nothing, and the owner asks once at the end with buf_ok(). For up to 64 KB there is
+ * memory, or the program ends (mem.h): a path or header line that fits needs no asking. */
 #ifndef BUF_H
 #define BUF_H
 

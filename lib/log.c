@@ -96,12 +96,7 @@ log_event_fields(const struct log *log, enum log_level level, enum log_component
         line.max_bytes = LOG_LINE_MAX + 8;
         buf_text(&line, "...\n");
     }
-    if (line.data == NULL)
-        dprintf(log->fd,
-                log->json ? "{\"level\":\"%s\",\"component\":\"%s\",\"message\":\"%s\"}\n"
-                          : "%s %s: %s (no memory for more)\n",
-                level_names[level], name, message);
-    else if (write(log->fd, line.data, line.length) < 0)
+    if (write(log->fd, line.data, line.length) < 0)
         (void)0; /* a full disk must not stop the program that wants to say so */
     buf_free(&line);
 }

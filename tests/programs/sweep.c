@@ -96,9 +96,9 @@ static const struct scene {
     { "snapshots", "changes.fcgi", .target = "/api/leaderboard/snapshots" },
     { "changes", "changes.fcgi", .target = "/api/leaderboard/changes?since=2020-01-01" },
     { "feed", "changes.fcgi", .target = "/api/leaderboard/changes.atom" },
-    { "queue", "models.fcgi", .target = "/api/models/status" },
-    { "pending", "models.fcgi", .target = "/api/models/pending?sort=votes" },
-    { "one", "models.fcgi", .target = "/api/models/acme/waits/status" },
+    { "queue", "models.fcgi", .target = "/api/models/status", .varies = true },
+    { "pending", "models.fcgi", .target = "/api/models/pending?sort=votes", .varies = true },
+    { "one", "models.fcgi", .target = "/api/models/acme/waits/status", .varies = true },
     { "submit", "models.fcgi", .target = "/api/models/submit",
       .body = "{\"user_id\": \"alice\", \"model_id\": \"sample-fit/chat\", "
               "\"model_type\": \"chat\"}" },
@@ -120,7 +120,7 @@ enum outcome {
     DONE,    /* as if nothing had been */
     REFUSED, /* an error that says why: exit code and line, or 5xx */
     MEMORY,  /* the program ended for want of memory, and said so */
-    LIBRARY, /* libfcgi, which asserts that there is memory, or libcrypto ended it */
+    LIBRARY, /* libfcgi, libcrypto or libsnappy ended it: they take memory for granted */
     KILLED,  /* as was asked for */
     CRASHED, /* a signal */
     HUNG,    /* no end within WAIT_MS */
@@ -464,6 +464,8 @@ judge_end(struct sweep *sweep, int status)
              (strstr(text, "Assertion") != NULL || strcmp(text, "Unexpected error.\n") == 0))
         /* Only libfcgi has assertions; the latter is glibc's word for one that it cannot word. */
         outcome = LIBRARY;
+    else if (WIFSIGNALED(status) && strstr(text, "bad_alloc") != NULL)
+        outcome = LIBRARY; /* libsnappy, which is C++ */
     else if (WIFSIGNALED(status) && sweep->faults->in_library)
         outcome = LIBRARY;
     else if (WIFSIGNALED(status))
