@@ -430,7 +430,7 @@ print_direct(void)
     for (int body = 0; body < BODY_COUNT; body++) {
         buf_format(&out, "var.direct_%s = ", body_name((enum body)body));
         put_string(&out, config.state_dir);
-        buf_format(&out, " + \"/direct/%s.%s.json\"\n", body_name((enum body)body),
+        buf_format(&out, " + \"/public/direct.%s.%s.json\"\n", body_name((enum body)body),
                    profile_name(config.profile));
     }
     bool good = buf_ok(&out) && fputs(buf_string(&out), stdout) >= 0 && fflush(stdout) == 0;

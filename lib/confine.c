@@ -37,6 +37,7 @@ enum {
     STATE = 4,   /* writes the state folder */
     NET = 8,     /* connects to servers, and resolves their names in threads */
     TERMINAL = 16,
+    LINKS = 128,    /* a second name for a file of the state folder, beside the first */
     SANITIZER = 32, /* LeakSanitizer looks through the process at its end, from another one */
     EVERY = 64,
 };
@@ -46,7 +47,7 @@ static const unsigned roles[] = {
     [CONFINE_BOARDS] = EVERY | PAST,
     [CONFINE_SYSTEM] = EVERY | REQUEST,
     [CONFINE_WRITER] = EVERY | STATE | NET,
-    [CONFINE_FETCHER] = EVERY | STATE | NET | TERMINAL,
+    [CONFINE_FETCHER] = EVERY | STATE | NET | TERMINAL | LINKS,
     [CONFINE_HUB] = EVERY | STATE,
 };
 
@@ -210,6 +211,7 @@ static const struct {
       { CALL(ftruncate), CALL(fallocate), CALL(mkdir), CALL(mkdirat), CALL(rename), CALL(renameat),
         CALL(renameat2), CALL(unlink), CALL(unlinkat), CALL(utimensat), CALL(fchmod),
         CALL(fchown) } },
+    { LINKS, { CALL(link), CALL(linkat) } },
     { NET,
       { CALL(connect), CALL(socketpair), CALL(setsockopt), CALL(sendmmsg), CALL(recvmmsg),
         CALL(eventfd2), CALL(pipe2), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait),

@@ -38,7 +38,7 @@ enum confine_role {
     CONFINE_BOARDS,  /* and keeps past boards in its folder past/ */
     CONFINE_SYSTEM,  /* and makes files there, empty ones: a request for a sync */
     CONFINE_WRITER,  /* writes the state folder, and reaches the Hub */
-    CONFINE_FETCHER, /* likewise, and talks to a terminal */
+    CONFINE_FETCHER, /* likewise, links files, and talks to a terminal */
     CONFINE_HUB,     /* writes the state folder and reaches nobody: the local Hub */
 };
 

@@ -1,8 +1,8 @@
 /* mem: memory that is there, and arenas.
  *
  * Small allocations whose size our own code decides cannot fail: when the machine has no memory
- * left, mem_* prints one line and ends the program, in one place. A size that comes from outside is bounded
- * first and taken from an arena with a limit, which may refuse. */
+ * left, mem_* prints one line and ends the program, in one place. A size that comes from outside is
+ * bounded first and taken from an arena with a limit, which may refuse. */
 #ifndef MEM_H
 #define MEM_H
 
@@ -31,8 +31,8 @@ struct arena {
     size_t max_bytes; /* 0: no limit, and then arena_alloc never returns NULL */
 };
 
-/* An empty arena. With max_bytes = 0 it ends the program for want of memory; otherwise it refuses (NULL) what
- * would take it over max_bytes or what malloc cannot give. */
+/* An empty arena. With max_bytes = 0 it ends the program for want of memory; otherwise it refuses
+ * (NULL) what would take it over max_bytes or what malloc cannot give. */
 void arena_init(struct arena *arena, size_t max_bytes);
 
 /* `size` bytes, aligned for any type, not zeroed; NULL only as arena_init says. */

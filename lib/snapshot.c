@@ -15,6 +15,9 @@
 
 enum { KEEP_S = 3600, ETAG_HEX = 32, WINDOW = 256 * 1024 };
 
+/* What lasting names begin with. */
+#define DIRECT "direct."
+
 static const char *const body_names[BODY_COUNT] = { "leaderboard", "formatted" };
 static const char board_name[] = "board"; /* of no profile, in no coding */
 static const char parquet_name[] = "parquet";
@@ -253,48 +256,44 @@ snapshot_record(const struct snapshots *snapshots, struct db *db, const char *st
                                  why));
 }
 
-/* Points one link to a file in STATE_DIR/public. */
+/* Gives a file of STATE_DIR/public a second name there, which may have been another's. */
 static bool
-link_point(const char *folder, const char *name, const char *file, struct error *why)
+name_take(const char *state_dir, const char *name, const char *file, struct error *why)
 {
-    char target[PATH_MAX], now[PATH_MAX], path[PATH_MAX], fresh[PATH_MAX];
+    char path[PATH_MAX], old[PATH_MAX], fresh[PATH_MAX], temporary[128];
+    struct stat now, then;
 
-    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= PATH_MAX - 4) {
+    snprintf(temporary, sizeof temporary, "%s.new", name);
+    if (!public_path(path, state_dir, file) || !public_path(old, state_dir, name) ||
+        !public_path(fresh, state_dir, temporary)) {
         error_set(why, "STATE_DIR is too long");
         return false;
     }
-    snprintf(target, sizeof target, "../public/%s", file);
-    snprintf(fresh, sizeof fresh, "%.*s.new", PATH_MAX - 5, path);
-    ssize_t length = readlink(path, now, sizeof now);
-    if (length == (ssize_t)strlen(target) && memcmp(now, target, (size_t)length) == 0)
+    if (stat(path, &now) == 0 && stat(old, &then) == 0 && now.st_ino == then.st_ino)
         return true;
-    if ((unlink(fresh) == 0 || errno == ENOENT) && symlink(target, fresh) == 0 &&
-        rename(fresh, path) == 0)
+    if ((unlink(fresh) == 0 || errno == ENOENT) && link(path, fresh) == 0 &&
+        rename(fresh, old) == 0)
         return true;
-    error_set(why, "cannot point %s to %s: %s", path, target, strerror(errno));
+    error_set(why, "cannot give %s the name %s: %s", path, name, strerror(errno));
     return false;
 }
 
 bool
 snapshot_link(const struct snapshots *snapshots, const char *state_dir, struct error *why)
 {
-    char folder[PATH_MAX], name[64];
+    char name[96];
 
-    if (snprintf(folder, sizeof folder, "%s/direct", state_dir) >= PATH_MAX) {
-        error_set(why, "STATE_DIR is too long");
-        return false;
-    }
-    bool good = folder_make(folder, why);
     for (int body = 0; body < BODY_COUNT; body++)
         for (int profile = 0; profile < PROFILE_COUNT; profile++)
-            for (int encoding = 0; good && encoding < ENCODING_COUNT; encoding++) {
-                snprintf(name, sizeof name, "%s.%s.json%s", body_names[body],
+            for (int encoding = 0; encoding < ENCODING_COUNT; encoding++) {
+                snprintf(name, sizeof name, DIRECT "%s.%s.json%s", body_names[body],
                          profile_name((enum profile)profile),
                          encoding_suffix((enum encoding)encoding));
-                good =
-                    link_point(folder, name, snapshots->variant[body][profile][encoding].file, why);
+                if (!name_take(state_dir, name, snapshots->variant[body][profile][encoding].file,
+                               why))
+                    return false;
             }
-    return good;
+    return true;
 }
 
 /* Which variant the rows of the database call so; NULL when none. */
@@ -392,7 +391,8 @@ snapshot_collect(const struct snapshots *snapshots, const struct snapshots *befo
     DIR *folder = public_path(path, state_dir, NULL) ? opendir(path) : NULL;
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         struct stat status;
-        if (entry->d_name[0] != '.' && !snapshot_names(snapshots, entry->d_name) &&
+        if (entry->d_name[0] != '.' && strncmp(entry->d_name, DIRECT, strlen(DIRECT)) != 0 &&
+            !snapshot_names(snapshots, entry->d_name) &&
             public_path(path, state_dir, entry->d_name) && stat(path, &status) == 0 &&
             time(NULL) - status.st_mtime > KEEP_S && unlink(path) == 0)
             deleted++;

@@ -6,9 +6,9 @@
  * data that they show. A name never changes its content, so a server may keep what it has open, and
  * files that no row names any more are deleted late.
  *
- * STATE_DIR/direct holds a link of a lasting name to each of the bodies, through which lighttpd
- * sends them by itself (lighttpd.conf). The links move just after the transaction; a fetcher that
- * died in between is mended by the next one. */
+ * Each body has a lasting name there besides, "direct.formatted.documented.json.gz", under which
+ * lighttpd sends it by itself (lighttpd.conf): a second link to the same file. Those move just
+ * after the transaction; a fetcher that died in between is mended by the next one. */
 #ifndef SNAPSHOT_H
 #define SNAPSHOT_H
 
@@ -81,8 +81,8 @@ bool snapshot_write_parquet(struct snapshots *snapshots, const char *state_dir,
 bool snapshot_record(const struct snapshots *snapshots, struct db *db, const char *state_dir,
                      struct error *why) __attribute__((warn_unused_result));
 
-/* Points the links in STATE_DIR/direct to the bodies, one by one: each is the old or the new one.
- * To be called after the commit, and costs next to nothing where they are right. */
+/* Gives the bodies their lasting names, one by one: each is the old or the new one's. To be called
+ * after the commit, and costs next to nothing where they are right. */
 bool snapshot_link(const struct snapshots *snapshots, const char *state_dir, struct error *why)
     __attribute__((warn_unused_result));
 

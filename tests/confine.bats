@@ -28,7 +28,7 @@ may() {
     try "$1"
     shift
     diff <(printf '%s done\n' "$@" | grep -vE "^($sanitized) " | sort) \
-        <(grep -vE ' (EPERM|EACCES)$' <<<"$said" | sort)
+        <(grep -vE ' (EPERM|EACCES|EXDEV)$' <<<"$said" | sort)
     expect "an attempt at each" yes "$([ "$(wc -l <<<"$said")" -ge 33 ] && echo yes)"
 }
 
@@ -61,7 +61,7 @@ state='query-database write-database write-wal write-index read-published write-
 }
 
 @test "the fetcher does the same, and the local Hub reaches nobody" {
-    may fetcher $state read-resolver thread connect
+    may fetcher $state link-file read-resolver thread connect
     rm -r "$STATE_DIR"/{folder,past,cache.db*}
     may hub $state
 }
@@ -111,7 +111,7 @@ confined() {
 # reading WANTED: the status of an answer of each program that reads the database.
 reading() {
     local path
-    for path in /api/leaderboard /api/leaderboard/stats /api/leaderboard/snapshots \
+    for path in '/api/leaderboard?limit=1' /api/leaderboard/stats /api/leaderboard/snapshots \
         /api/votes/model/acme/one /api/models/pending '/api/health?ready=1'; do
         get "$path"
         expect "$path" "$1" "$status"
@@ -133,18 +133,6 @@ reading() {
     rm "$STATE_DIR/cache.db"
     cp "$BATS_TEST_TMPDIR/other"/cache.db* "$STATE_DIR"
     reading 200
-}
-
-@test "a database of an older version is brought up to date at the start" {
-    fetcher --quiet pull contents || true # there is no Hub, but a database now
-    [ "$(query 'PRAGMA user_version')" = 5 ] || skip "later migrations would have to be undone as well"
-    change "$(query "SELECT group_concat('DROP TRIGGER IF EXISTS ' || name, ';') FROM sqlite_master WHERE type = 'trigger'");
-        DROP TABLE history_etags; DROP TABLE events; PRAGMA user_version=4;"
-    start_server alone
-    get /api/leaderboard
-    expect_status 503
-    expect_line "the first sync has not ended" "$(jq -r .detail "$body")"
-    expect "version" 5 "$(query 'PRAGMA user_version')"
 }
 
 # Copies of the index's header, of which the second is written after the first.

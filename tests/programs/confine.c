@@ -83,7 +83,7 @@ try_database(const struct config *config)
 static void
 try_files(const struct config *config, const char *elsewhere)
 {
-    char other[PATH_MAX];
+    char other[PATH_MAX], linked[PATH_MAX];
 
     snprintf(other, sizeof other, "%s", in_state(config, "public/other"));
     tell("read-published", try_open(in_state(config, "public/file"), O_RDONLY));
@@ -91,6 +91,9 @@ try_files(const struct config *config, const char *elsewhere)
     /* What only reads may empty a file all the same. */
     tell("empty-published", try_open(in_state(config, "public/file"), O_RDONLY | O_TRUNC));
     tell("truncate-published", truncate(in_state(config, "public/file"), 1));
+    snprintf(linked, sizeof linked, "%s", in_state(config, "public/linked"));
+    tell("link-file", link(in_state(config, "public/file"), linked));
+    tell("link-elsewhere", link("/etc/passwd", in_state(config, "public/passwd")));
     tell("rename-published", rename(in_state(config, "public/file"), other));
     tell("make-file", try_open(in_state(config, "new"), O_WRONLY | O_CREAT));
     tell("make-empty", mknod(in_state(config, "empty"), S_IFREG | 0640, 0));
