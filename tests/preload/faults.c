@@ -172,7 +172,7 @@ reallocarray(void *memory, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(memory, count * size);
+    return refused("reallocarray", count * size) ? NULL : __libc_realloc(memory, count * size);
 }
 
 void *
@@ -306,34 +306,45 @@ open_at(int folder, const char *path, int flags, mode_t mode)
                : (int)syscall(SYS_openat, folder, path, flags, mode);
 }
 
-/* The mode, where the flags say that there is one. */
-#define OPEN_MODE(mode, flags)                                                                     \
-    mode_t mode = 0;                                                                               \
-    if (((flags)&O_CREAT) != 0 || ((flags)&O_TMPFILE) == O_TMPFILE) {                              \
-        va_list arguments;                                                                         \
-        va_start(arguments, flags);                                                                \
-        mode = va_arg(arguments, mode_t);                                                          \
-        va_end(arguments);                                                                         \
-    }
+/* The mode, which is an argument only where the flags say so. */
+static mode_t
+open_mode(int flags, va_list arguments)
+{
+    bool given = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+
+    return given ? va_arg(arguments, mode_t) : 0;
+}
 
 int
 open(const char *path, int flags, ...)
 {
-    OPEN_MODE(mode, flags)
+    va_list arguments;
+
+    va_start(arguments, flags);
+    mode_t mode = open_mode(flags, arguments);
+    va_end(arguments);
     return open_at(AT_FDCWD, path, flags, mode);
 }
 
 int
 open64(const char *path, int flags, ...)
 {
-    OPEN_MODE(mode, flags)
+    va_list arguments;
+
+    va_start(arguments, flags);
+    mode_t mode = open_mode(flags, arguments);
+    va_end(arguments);
     return open_at(AT_FDCWD, path, flags, mode);
 }
 
 int
 openat(int folder, const char *path, int flags, ...)
 {
-    OPEN_MODE(mode, flags)
+    va_list arguments;
+
+    va_start(arguments, flags);
+    mode_t mode = open_mode(flags, arguments);
+    va_end(arguments);
     return open_at(folder, path, flags, mode);
 }
 

@@ -62,19 +62,19 @@ static const struct scene {
     const char *name;
     const char *program;  /* in PROGRAM_DIR */
     const char *words[4]; /* the fetcher's */
-    bool empty;           /* begins without any state */
     const char *target;   /* of the request */
     const char *body;     /* posted; NULL for a GET */
+    bool empty;           /* begins without any state */
     bool begins;          /* the program's start is part of it */
     bool varies;          /* the answer tells the time */
 } scenes[] = {
-    { "sync", "fetcher", { "sync" }, .empty = false },
-    { "first-sync", "fetcher", { "sync" }, .empty = true },
-    { "pull", "fetcher", { "pull", "--force" }, .empty = false },
-    { "push", "fetcher", { "push" }, .empty = false },
-    { "verify", "fetcher", { "verify" }, .empty = false },
-    { "status", "fetcher", { "status", "--json" }, .empty = false },
-    { "history", "fetcher", { "history", "--json" }, .empty = false },
+    { "sync", "fetcher", .words = { "sync" } },
+    { "first-sync", "fetcher", .words = { "sync" }, .empty = true },
+    { "pull", "fetcher", .words = { "pull", "--force" } },
+    { "push", "fetcher", .words = { "push" } },
+    { "verify", "fetcher", .words = { "verify" } },
+    { "status", "fetcher", .words = { "status", "--json" } },
+    { "history", "fetcher", .words = { "history", "--json" } },
     { "start", "leaderboard.fcgi", .target = "/api/leaderboard", .begins = true },
     { "leaderboard", "leaderboard.fcgi", .target = "/api/leaderboard" },
     { "formatted", "leaderboard.fcgi", .target = "/api/leaderboard/formatted?profile=space" },
@@ -94,7 +94,7 @@ static const struct scene {
     { "about", "entries.fcgi", .target = "/api/leaderboard/about" },
     { "badge", "entries.fcgi", .target = "/api/badge/acme/one.svg?metric=rank" },
     { "snapshots", "changes.fcgi", .target = "/api/leaderboard/snapshots" },
-    { "changes", "changes.fcgi", .target = "/api/leaderboard/changes?since=2020-01-01" },
+    { "changes", "changes.fcgi", .target = "/api/leaderboard/changes?since=1" },
     { "feed", "changes.fcgi", .target = "/api/leaderboard/changes.atom" },
     { "queue", "models.fcgi", .target = "/api/models/status", .varies = true },
     { "pending", "models.fcgi", .target = "/api/models/pending?sort=votes", .varies = true },
@@ -273,7 +273,10 @@ state_reset(const struct sweep *sweep, bool empty, bool hub)
         hub_reset(sweep);
     if (empty)
         return;
-    copy(path_in(from, sweep->template, "cache.db"), path_in(to, sweep->state, "cache.db"));
+    /* Whole at once: events.fcgi looks at it as time goes by. */
+    copy(path_in(from, sweep->template, "cache.db"), path_in(to, sweep->state, "cache.db.new"));
+    if (rename(to, path_in(folder, sweep->state, "cache.db")) != 0)
+        broken(to);
     DIR *listing = opendir(path_in(folder, sweep->template, "public"));
     for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
         char source[800], copied[800];
@@ -313,13 +316,12 @@ state_describe(const struct sweep *sweep, struct buf *out)
         "SELECT name FROM official_providers ORDER BY name",
         "SELECT name, repo, rows, revision <> '', error FROM datasets ORDER BY name",
         "SELECT path, oid, status, content FROM requests ORDER BY path",
-        "SELECT model, revision, username, vote_type, timestamp, pull > 0 FROM votes "
-        "ORDER BY model, revision, username",
+        "SELECT model, revision, username, vote_type, pull > 0 FROM votes ORDER BY 1, 2, 3",
         "SELECT dataset, model, username, content, parked FROM outbox ORDER BY id",
         "SELECT username, path FROM submissions ORDER BY username, path",
         "SELECT count(*) FROM request_staging",
-        "SELECT name, profile, encoding, length, iif(name = 'board', '', etag) FROM snapshots "
-        "ORDER BY 1, 2, 3",
+        "SELECT name, profile, encoding, length FROM snapshots ORDER BY 1, 2, 3",
+        "SELECT file, etag FROM snapshots WHERE name <> 'board' ORDER BY file",
     };
     char path[800];
     sqlite3 *db;
@@ -357,11 +359,13 @@ state_whole(struct sweep *sweep)
         return true;
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         return wrong(sweep, "the database cannot be opened") == DONE;
+    sqlite3_busy_timeout(db, 5000); /* a program may look at it, and recover the WAL first */
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &row, NULL) != SQLITE_OK ||
-        sqlite3_step(row) != SQLITE_ROW ||
-        strcmp((const char *)sqlite3_column_text(row, 0), "ok") != 0)
-        good = wrong(sweep, "integrity_check fails") == DONE;
+        sqlite3_step(row) != SQLITE_ROW)
+        good = wrong(sweep, sqlite3_errmsg(db)) == DONE;
+    else if (strcmp((const char *)sqlite3_column_text(row, 0), "ok") != 0)
+        good = wrong(sweep, (const char *)sqlite3_column_text(row, 0)) == DONE;
     sqlite3_finalize(row);
     if (sqlite3_prepare_v2(db, "SELECT file, length FROM snapshots", -1, &row, NULL) == SQLITE_OK) {
         while (sqlite3_step(row) == SQLITE_ROW) {
@@ -402,8 +406,6 @@ begin(const struct sweep *sweep, const char *program, const char *const *words, 
 
     path_in(out, sweep->work, "out");
     path_in(err, sweep->work, "err");
-    for (int i = 0; words != NULL && i < 4 && words[i] != NULL; i++)
-        argv[i + 1] = strdup(words[i]);
     snprintf(shim, sizeof shim, "%s/tests/faults.so", sweep->programs);
     pid_t pid = fork();
     if (pid != 0)
@@ -412,6 +414,8 @@ begin(const struct sweep *sweep, const char *program, const char *const *words, 
     int stderr_fd = open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (input < 0)
         input = open("/dev/null", O_RDONLY);
+    for (int i = 0; words != NULL && i < 4 && words[i] != NULL; i++)
+        argv[i + 1] = mem_string(words[i]);
     dup2(input, 0);
     dup2(stdout_fd, 1);
     dup2(stderr_fd, 2);
@@ -447,6 +451,15 @@ said(const struct sweep *sweep, const char *name, struct buf *out)
         buf_reset(out);
 }
 
+/* Whether those are a library's last words. Only libfcgi has assertions; the second is glibc's for
+ * one that it has no memory to word; libsnappy is C++. */
+static bool
+library_said(const char *text)
+{
+    return strstr(text, "Assertion") != NULL || strcmp(text, "Unexpected error.\n") == 0 ||
+           strstr(text, "bad_alloc") != NULL;
+}
+
 /* What an end by signal or exit code means. */
 static enum outcome
 judge_end(struct sweep *sweep, int status)
@@ -460,13 +473,7 @@ judge_end(struct sweep *sweep, int status)
     bool memory = strstr(text, "out of memory") != NULL;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         outcome = KILLED;
-    else if (WIFSIGNALED(status) &&
-             (strstr(text, "Assertion") != NULL || strcmp(text, "Unexpected error.\n") == 0))
-        /* Only libfcgi has assertions; the latter is glibc's word for one that it cannot word. */
-        outcome = LIBRARY;
-    else if (WIFSIGNALED(status) && strstr(text, "bad_alloc") != NULL)
-        outcome = LIBRARY; /* libsnappy, which is C++ */
-    else if (WIFSIGNALED(status) && sweep->faults->in_library)
+    else if (WIFSIGNALED(status) && (library_said(text) || sweep->faults->in_library))
         outcome = LIBRARY;
     else if (WIFSIGNALED(status))
         outcome = CRASHED;
@@ -755,10 +762,9 @@ request_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
     sweep->faults->on_accept = false;
     uint64_t reached = sweep->faults->reached;
     int code = answer_status(&answer);
-    bool gone = serve_ended(sweep, &status, code == 0 ? 2000 : 0);
-    if (gone && code == 0)
-        outcome = judge_end(sweep, status);
-    else if (!timely)
+    bool killed = sweep->faults->action == FAULTS_KILL && sweep->faults->failed != 0;
+    bool gone = serve_ended(sweep, &status, code == 0 || killed ? 2000 : 0);
+    if (!timely && !gone)
         outcome = HUNG;
     else if (gone)
         outcome = judge_end(sweep, status);
