@@ -197,7 +197,7 @@ past_get(struct boards *boards, struct request *request, struct response *respon
 }
 
 /* The newest snapshot's board, made here: for the time between an upgrade to another layout of
- * boards and the first pull after it. */
+ * boards, or the loss of a file, and the next pull. */
 static int
 newest_get(struct boards *boards, struct request *request, struct response *response,
            const struct error *unfit)
@@ -207,6 +207,10 @@ newest_get(struct boards *boards, struct request *request, struct response *resp
     size_t count = 0;
     int status;
 
+    log_event(
+        &boards->store.config->log, LEVEL_WARNING, LOG_HTTP,
+        "the published board cannot be read: the newest snapshot's serves until the next pull",
+        LOG_TEXT("error", unfit->text));
     if (!db_snapshot_begin(boards->store.db, &why))
         return store_failed(&boards->store, response, &why);
     if (history_list(boards->store.db, INT64_MAX, &newest, 1, &count, &why) && count == 1)
