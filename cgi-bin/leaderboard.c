@@ -384,19 +384,6 @@ static const struct route routes[] = {
 
 /* ---- what lighttpd answers alone ---- */
 
-/* A string of lighttpd.conf. */
-static void
-put_string(struct buf *out, const char *text)
-{
-    buf_byte(out, '"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            buf_byte(out, '\\');
-        buf_byte(out, *text);
-    }
-    buf_byte(out, '"');
-}
-
 /* Prints the variables of lighttpd.conf: which paths and origins are answered without asking, the
  * headers, and the files without their ending. Where not all origins are admitted, those that a
  * browser names are this program's to judge. */
@@ -427,12 +414,10 @@ print_direct(void)
                    "\"Access-Control-Expose-Headers\" => \"%s\"",
                    CORS_EXPOSED);
     buf_text(&out, ")\n");
-    for (int body = 0; body < BODY_COUNT; body++) {
-        buf_format(&out, "var.direct_%s = ", body_name((enum body)body));
-        put_string(&out, config.state_dir);
-        buf_format(&out, " + \"/public/direct.%s.%s.json\"\n", body_name((enum body)body),
+    for (int body = 0; body < BODY_COUNT; body++)
+        buf_format(&out, "var.direct_%s = env.STATE_DIR + \"/public/direct.%s.%s.json\"\n",
+                   body_name((enum body)body), body_name((enum body)body),
                    profile_name(config.profile));
-    }
     bool good = buf_ok(&out) && fputs(buf_string(&out), stdout) >= 0 && fflush(stdout) == 0;
     buf_free(&out);
     config_free(&config);

@@ -43,10 +43,11 @@ hubctl() { "$BUILT/hubctl" --db "$STATE_DIR/hub/hub.db" "$@"; }
 install_version() {
     local program
     for program in "$BUILT"/*.fcgi "$BUILT/fetcher"; do
-        LC_ALL=C sed "s/Lbard0[0-9]/Lbard0$1/g" "$program" >"$STATE_DIR/program"
+        LC_ALL=C sed "s/Lbard[\x01-\x09]/Lbard\x0$1/g" "$program" >"$STATE_DIR/program"
         install -m 0755 "$STATE_DIR/program" "$PROGRAM_DIR/.new"
         mv "$PROGRAM_DIR/.new" "$PROGRAM_DIR/${program##*/}"
     done
+    LC_ALL=C grep -qP "Lbard\x0$1" "$PROGRAM_DIR/fetcher"
 }
 
 # client NUMBER: reads and votes until STATE_DIR/stop is there; "STATUS METHOD PATH" of each, 000 when there was
