@@ -2,7 +2,7 @@
 # Measures the FastCGI programs against an empty one behind the same lighttpd, with as many processes
 # and as many bytes, in turns: a line each, separated by tabs,
 #
-#   NAME  UNIT  VALUE  REFERENCE  ITS VALUE
+#   NAME  UNIT  VALUE  REFERENCE  ITS VALUE  WANTED RATIO
 #
 #   tests/bench/handlers.sh    SECONDS_EACH=3 ROUNDS=3 REQUESTS=20000 CONNECTIONS=16
 #
@@ -11,7 +11,7 @@
 set -euo pipefail
 # shellcheck source=tests/helper.bash
 . "$(dirname "$0")/../helper.bash"
-each=${SECONDS_EACH:-3} rounds=${ROUNDS:-3} requests=${REQUESTS:-20000} connections=${CONNECTIONS:-16}
+each=$(awk -v s="${SECONDS_EACH:-3}" 'BEGIN { print int(s + 0.999) }') rounds=${ROUNDS:-3} requests=${REQUESTS:-20000} connections=${CONNECTIONS:-16}
 VOTERS=100
 
 new_state
@@ -77,8 +77,8 @@ row() {
         rate "/empty/$processes/$bytes" >>"$STATE_DIR/empty"
         rate "$path" "$@" >>"$STATE_DIR/handler"
     done
-    printf '%s\trequests/s\t%s\tempty handler, %d processes, %d bytes\t%s\n' "$name" \
-        "$(median <"$STATE_DIR/handler")" "$processes" "$bytes" "$(median <"$STATE_DIR/empty")"
+    printf '%s\trequests/s\t%s\tempty handler, %d processes, %d bytes\t%s\t%s\n' "$name" \
+        "$(median <"$STATE_DIR/handler")" "$processes" "$bytes" "$(median <"$STATE_DIR/empty")" "$wanted"
 }
 
 # With an etag of the answer before.
@@ -87,14 +87,18 @@ row_304() {
     row "$1, 304" "$2" 300 "$3" "If-None-Match: $(header etag)"
 }
 
+wanted='>= 0.90'
 row_304 "/api/leaderboard/formatted" 2 "/api/leaderboard/formatted"
 row "/api/health" 2 300 "/api/health"
 row_304 "/api/leaderboard/snapshots" 2 "/api/leaderboard/snapshots"
 row_304 "/api/leaderboard/models/{model}" 2 "/api/leaderboard/models/$(query 'SELECT name FROM models LIMIT 1')"
+wanted='>= 0.85'
 row "/api/votes/model/{model}" 4 300 "/api/votes/model/$model"
 row "/api/votes/user/{user}" 4 300 "/api/votes/user/$user"
 row "/api/models/{model}/status" 4 300 "/api/models/$submitted/status"
+wanted='>= 0.90'
 row_304 "/api/models/status" 4 "/api/models/status"
+wanted=
 row "/api/models/status, $requests submissions" 4 "$status_bytes" "/api/models/status"
 row "/api/models/pending, $requests submissions" 4 "$pending_bytes" "/api/models/pending"
 
@@ -139,7 +143,7 @@ for clients in 1 4 16; do
         vote "$clients" "$each" >>"$STATE_DIR/votes"
     done
     fsync=$(median <"$STATE_DIR/fsync")
-    printf 'POST /api/votes, %d clients\tvotes/s\t%s\tfsync\t%s\n' "$clients" \
+    printf 'POST /api/votes, %d clients\tvotes/s\t%s\tfsync\t%s\t>= 0.80\n' "$clients" \
         "$(cut -d' ' -f1 "$STATE_DIR/votes" | median)" "$fsync"
     printf 'POST /api/votes, %d clients, 99th percentile\tms\t%s\tfsync\t%s\n' "$clients" \
         "$(cut -d' ' -f2 "$STATE_DIR/votes" | median)" "$(awk -v f="$fsync" 'BEGIN { printf "%.3f", 1000 / f }')"

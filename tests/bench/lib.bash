@@ -46,7 +46,7 @@ END
     "$PROGRAM_DIR/tests/samples" "$STATE_DIR/samples" --owner acme --rows "$rows" --seed "$SEED" "${many[@]}" >/dev/null
     hubctl import "$STATE_DIR/samples" >/dev/null
     rm -r "$STATE_DIR/samples"
-    LOG_LEVEL=INFO fetcher pull official-providers contents 2>"$STATE_DIR/pull.log"
+    LOG_LEVEL=DEBUG fetcher pull official-providers contents 2>"$STATE_DIR/pull.log"
     [ "$rows" != "$ROWS" ] || fetcher --quiet pull requests votes
     mkdir "$made"
     cp -a "$STATE_DIR"/{cache.db*,hub.db*,public,pull.log} "$made"

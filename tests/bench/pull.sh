@@ -28,8 +28,8 @@ for rows in "$ROWS" "$MANY"; do
         done
     fi
     # Its parts, where it tells them.
-    { grep 'dataset=contents' "$log" | grep -oE ' [a-z0-9_]+_ms=[0-9.]+' || true; } | sort -u | while IFS='=' read -r part ms; do
-        [ "$part" = " cpu_ms" ] || row "of $(grouped "$rows") rows:${part%_ms}" s "$(jq -n "$ms / 1000")" "all of it, s of CPU" "${cpu[$rows]}"
+    { grep ' published ' "$log" | grep -oE ' [a-z0-9_]+_ms=[0-9.]+' || true; } | while IFS='=' read -r part ms; do
+        row "of $(grouped "$rows") rows:${part%_ms}" s "$(jq -n "$ms / 1000")" "all of it, s of CPU" "${cpu[$rows]}"
     done
     stop_all
     PIDS=()
