@@ -724,7 +724,7 @@ app_wait(const struct app *app, const struct ending *ending)
     for (;;) {
         int ready = poll(waiting, 2, ENDING_CHECK_MS);
         if (waiting[1].revents != 0 || (ready < 0 && errno != EINTR) ||
-            (ready == 0 && ending_orphaned(ending)))
+            (ready == 0 && ending_missed(ending)))
             return false;
         if (ready > 0)
             return true;

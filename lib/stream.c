@@ -298,7 +298,7 @@ serve(struct server *server)
         if (now_us() < tick_us + TICK_US)
             continue;
         tick_us = now_us();
-        if (++ticks % ENDING_TICKS == 0 && ending_orphaned(&server->ending))
+        if (++ticks % ENDING_TICKS == 0 && ending_missed(&server->ending))
             break;
         buf_reset(&text);
         server->stream->poll(server->stream->context, &text);

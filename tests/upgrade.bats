@@ -106,3 +106,31 @@ replaced() { [ -n "$(generation)" ] && [ -z "$(comm -12 <(echo "$1") <(generatio
     expect "votes on the Hub" "$(query 'SELECT count(*) FROM votes')" \
         "$(curl -sfL "http://127.0.0.1:$HUB_PORT/datasets/acme/votes/resolve/main/votes_data.jsonl" | sort -u | wc -l)"
 }
+
+started() { [ -e "$STATE_DIR/started" ]; }
+restarted() { [ "$(grep -c 'server started' "$STATE_DIR/log/lighttpd.log")" -ge "$1" ]; }
+
+@test "a program that was only just started, and does not hear that it is to end, holds no reload up" {
+    local program
+    # Between fork() and exec() a program has lighttpd's own signal handlers, which take the signal away.
+    for program in events changes; do
+        kill "$SERVER"; wait "$SERVER" || true
+        rm -f "$STATE_DIR/log/lighttpd.log" "$STATE_DIR/started"
+        mv "$PROGRAM_DIR/$program.fcgi" "$PROGRAM_DIR/real"
+        printf '%s\n' '#!/bin/sh' 'trap : TERM' ': >"$STATE_DIR/started"' \
+            'until [ -e "$STATE_DIR/go" ]; do sleep 0.02; done' 'exec "$PROGRAM_DIR/real"' >"$PROGRAM_DIR/$program.fcgi"
+        chmod +x "$PROGRAM_DIR/$program.fcgi"
+        start_server alone
+        await "the program" started
+        kill -USR1 "$SERVER"
+        await "its socket's removal" test ! -e "$STATE_DIR/run/$program.sock-0"
+        mv "$PROGRAM_DIR/real" "$PROGRAM_DIR/$program.fcgi.new"
+        ln "$PROGRAM_DIR/$program.fcgi.new" "$PROGRAM_DIR/real"
+        mv "$PROGRAM_DIR/$program.fcgi.new" "$PROGRAM_DIR/$program.fcgi"
+        : >"$STATE_DIR/go"
+        await "the reload" restarted 2
+        get /api/leaderboard/snapshots
+        expect_status 200
+        rm "$STATE_DIR/go" "$PROGRAM_DIR/real"
+    done
+}
