@@ -250,6 +250,17 @@ settle(const char *database)
     sqlite3_close(handle);
 }
 
+/* Makes -wal and -shm, which readers that run may not make and would have to wait for (confine.h).
+ */
+static void
+make_readable(const char *database)
+{
+    struct db *db;
+
+    if (db_open(&db, database, SQL_DATABASE_CACHE, DB_READER, NULL) == DB_OK)
+        db_close(db);
+}
+
 /* Puts `fresh` in the place of the database, under the writers' lock. The old database has two
  * names until the new one takes the first: there is one at any point. Its WAL moves before that,
  * for the new database must never meet it. */
@@ -279,6 +290,8 @@ swap(const char *fresh, const char *database, char aside[BACKUP_ASIDE], struct e
         unlink(aside);
     else if (!there)
         aside[0] = '\0';
+    if (good)
+        make_readable(database);
     return good && folder_of_sync(database, why);
 }
 

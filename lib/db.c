@@ -235,13 +235,19 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
             goto other;
         if (result != DB_OK)
             return result;
-    } else if (db_pragma(db, "PRAGMA user_version") == 0 &&
-               db_pragma(db, "PRAGMA application_id") == 0) {
-        error_set(why, "the database at %s is only just being made", path);
-        return DB_ABSENT;
-    } else if (db_pragma(db, "PRAGMA user_version") != schema_version(database) ||
-               db_pragma(db, "PRAGMA application_id") != application_ids[database]) {
-        goto other;
+    } else {
+        int version = db_pragma(db, "PRAGMA user_version");
+        int owner = db_pragma(db, "PRAGMA application_id");
+        if (sqlite3_errcode(db->handle) != SQLITE_OK) {
+            error_set(why, "database: cannot read %s: %s", path, sqlite3_errmsg(db->handle));
+            return DB_FAILED;
+        }
+        if (version == 0 && owner == 0) {
+            error_set(why, "the database at %s is only just being made", path);
+            return DB_ABSENT;
+        }
+        if (version != schema_version(database) || owner != application_ids[database])
+            goto other;
     }
     return db_prepare(db, database, why) ? DB_OK : DB_FAILED;
 other:;

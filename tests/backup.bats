@@ -88,7 +88,13 @@ populated() {
     # The old one is whole.
     LC_ALL=C sort -u - "$STATE_DIR/first" "$STATE_DIR/second" <<<"acme/old alice" >"$STATE_DIR/all"
     diff "$STATE_DIR/all" <(votes_in "$aside")
-    # The programs that run read the new one at once, and vote into it.
+    # The programs that run read the new one at once, without waiting for one that may write it, and vote into it.
+    pkill -STOP -P "$SERVER" votes.fcgi
+    get '/api/leaderboard?limit=1'
+    expect "status while no voting program runs" 200 "$status"
+    get /api/leaderboard/snapshots
+    expect "status while no voting program runs" 200 "$status"
+    pkill -CONT -P "$SERVER" votes.fcgi
     local user
     user=$(LC_ALL=C comm -13 "$STATE_DIR/first" "$STATE_DIR/second" | sed -n '1s/.* //p')
     get /api/leaderboard/formatted

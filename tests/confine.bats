@@ -149,8 +149,13 @@ copies_agree() { [ "$(copy 1)" = "$(copy 2)" ]; }
     reading 200
     cp "$STATE_DIR/cache.db" "$STATE_DIR/copy.db"
     sqlite3 "$STATE_DIR/copy.db" 'PRAGMA wal_checkpoint; PRAGMA journal_mode=WAL' >/dev/null
+    pkill -STOP -P "$SERVER" votes.fcgi
     rm "$STATE_DIR"/cache.db*
     mv "$STATE_DIR/copy.db" "$STATE_DIR/cache.db"
+    get '/api/health?ready=1'
+    expect_status 503
+    expect_line "cannot read $STATE_DIR/cache.db: unable to open database file" "$(cat "$STATE_DIR/log/system.log")"
+    pkill -CONT -P "$SERVER" votes.fcgi
     await "an index" test -s "$STATE_DIR/cache.db-shm"
     reading 200
 }
