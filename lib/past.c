@@ -44,16 +44,16 @@ looked_up(struct db *db, enum history_lookup found, const char *what, const char
                                      : PAST_UNREADABLE;
 }
 
-/* By a text of digits, which may begin with ETAG_DIGITS of an entity tag. HISTORY_ABSENT as well
- * when it is too short or too long for what it could be. */
+/* By a text of digits, which may begin with ETAG_DIGITS of an entity tag, or be one of lighttpd's.
+ * HISTORY_ABSENT as well when it is too short or too long for what it could be. */
 static enum history_lookup
 find_digits(struct db *db, const char *text, struct history_snapshot *snapshot, struct error *why)
 {
     enum history_lookup found = HISTORY_ABSENT;
     size_t length = strspn(text, hex_digits);
 
-    if (length == ETAG_DIGITS) {
-        int64_t id = db_number(db_query(db, SQL_PAST_ETAG, DB_BYTES(text, ETAG_DIGITS)), 0);
+    if (length == ETAG_DIGITS || length == strspn(text, digits)) {
+        int64_t id = db_number(db_query(db, SQL_PAST_ETAG, DB_BYTES(text, length)), 0);
         found = history_find(db, id, snapshot, why);
     }
     if (found == HISTORY_ABSENT && text[length] == '\0' && length >= REVISION_MIN)

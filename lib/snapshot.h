@@ -32,7 +32,8 @@ const char *body_name(enum body body);
 /* One published file. */
 struct variant {
     char file[128]; /* name in STATE_DIR/public; "" when there is none */
-    char etag[40];  /* without quotes */
+    char etag[40]; /* without quotes: a hash of the content; of a body that is published, lighttpd's
+                    */
     uint64_t length;
     int64_t published_at; /* Unix seconds */
 };

@@ -122,7 +122,9 @@ waiting() { fetcher status --json | jq -c '[.outbox[] | [.waiting, .parked]]'; }
     [ "$(wc -l <"$STATE_DIR/cast")" -gt "$written" ]
     fetcher --quiet push votes
     expect "outbox" '[[0,0],[0,0]]' "$(waiting)"
-    expect "lines" $((2 + $(wc -l <"$STATE_DIR/cast"))) "$(remote | wc -l)"
+    # Its last one may be on disk without its having said so.
+    local late=$(($(remote | wc -l) - 2 - $(wc -l <"$STATE_DIR/cast")))
+    [ "$late" = 0 ] || expect "lines that were not acknowledged" 1 "$late"
 }
 
 @test "an answer that is lost after the commit does not make anything twice" {
