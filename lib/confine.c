@@ -69,6 +69,8 @@ enum {
                 LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE,
 };
 
+#define RESOLVER "/etc/resolv.conf"
+
 /* Files outside of the state folder; those that are not there are left out. */
 static const struct {
     unsigned needs;
@@ -80,7 +82,7 @@ static const struct {
     { NET, "/usr/share/ca-certificates" },
     { NET, "/usr/local/share/ca-certificates" },
     { NET, "/usr/lib/ssl" },
-    { NET, "/etc/resolv.conf" },
+    { NET, RESOLVER },
     { NET, "/run/systemd/resolve" }, /* where that often points to, and what rewrites it */
     { NET, "/run/resolvconf" },
     { NET, "/etc/hosts" },
@@ -296,4 +298,16 @@ confine(enum confine_role role, const struct config *config)
                   LOG_TEXT("landlock", files ? "in force" : "not to be had"),
                   LOG_TEXT("seccomp", calls ? "in force" : "not to be had"));
     return files && calls;
+}
+
+bool
+confine_outdated(enum confine_role role)
+{
+    if (!(roles[role] & NET) || access(RESOLVER, R_OK) != 0) /* which Landlock does not see */
+        return false;
+    int file = open(RESOLVER, O_RDONLY | O_CLOEXEC);
+    bool refused = file < 0 && errno == EACCES;
+    if (file >= 0)
+        close(file);
+    return refused;
 }

@@ -48,4 +48,9 @@ enum confine_role {
  */
 bool confine(enum confine_role role, const struct config *config);
 
+/* True when a program of that role has to be started anew: it resolves names, and another file took
+ * the place of /etc/resolv.conf, as each renewal of a lease may do. Landlock's rule is about the
+ * one that was there, and the C library takes one that it may not read for an empty one. */
+bool confine_outdated(enum confine_role role);
+
 #endif

@@ -27,6 +27,7 @@ enum {
     PREFLIGHT_AGE_S = 86400,
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
     UNPOLLED_MAX = 8, /* requests that are taken between two looks at the signals */
+    OUTDATED_S = 16,  /* between two looks of a busy program; each has a second of its own */
 };
 
 /* ---- what a handler asks of a request ---- */
@@ -714,7 +715,7 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
     return true;
 }
 
-/* Waits for a request; false when it is time to end. */
+/* Waits for a request; false when it is time to end: for good, or to be started anew. */
 static bool
 app_wait(const struct app *app, const struct ending *ending)
 {
@@ -724,7 +725,7 @@ app_wait(const struct app *app, const struct ending *ending)
     for (;;) {
         int ready = poll(waiting, 2, ENDING_CHECK_MS);
         if (waiting[1].revents != 0 || (ready < 0 && errno != EINTR) ||
-            (ready == 0 && ending_missed(ending)))
+            (ready == 0 && (ending_missed(ending) || confine_outdated(app->role))))
             return false;
         if (ready > 0)
             return true;
@@ -794,6 +795,10 @@ app_run(const struct app *app)
             FCGX_Finish_r(&fcgi);
         }
         if (result != 0 && result != -EAGAIN && result != -EINTR && result != -ECONNABORTED)
+            break;
+        /* Nobody waits, and the others of its kind go on. */
+        if (result == -EAGAIN && (began - getpid()) % OUTDATED_S == 0 &&
+            confine_outdated(app->role))
             break;
     }
     FCGX_Free(&fcgi, 1);

@@ -159,3 +159,26 @@ copies_agree() { [ "$(copy 1)" = "$(copy 2)" ]; }
     await "an index" test -s "$STATE_DIR/cache.db-shm"
     reading 200
 }
+
+gone() { local pid; for pid in "$@"; do no kill -0 "$pid" 2>/dev/null || return; done; }
+
+@test "programs that resolve names are started anew once /etc/resolv.conf is another file, the rest goes on" {
+    unshare -m true 2>/dev/null || skip "no mounts of one's own here"
+    local etc=$BATS_TEST_TMPDIR/etc resolving others
+    cp -r /etc "$etc" 2>/dev/null || true
+    unshare -m sh -c 'mount --bind "$1" /etc && exec lighttpd -D -f "$2"' - "$etc" "$ROOT/lighttpd.conf" 3>&- &
+    SERVER=$!
+    PIDS+=($SERVER)
+    await "port $PORT" port_open "$PORT"
+    await "the confinement" confined $(pgrep -P "$SERVER")
+    resolving=$(pgrep -P "$SERVER" '^(votes|models).fcgi$') others=$(pgrep -P "$SERVER" '^(changes|system|events).fcgi$')
+    [ -n "$resolving" ] && [ -n "$others" ]
+    echo 'nameserver 127.0.0.9' >"$etc/resolv.new"
+    mv "$etc/resolv.new" "$etc/resolv.conf"
+    await "their end" gone $resolving
+    await "all eight" eval '[ "$(pgrep -cP "$SERVER" "^(votes|models).fcgi\$")" = 8 ]'
+    expect "the others" "$others" "$(pgrep -P "$SERVER" '^(changes|system|events).fcgi$')"
+    await "the confinement" confined $(pgrep -P "$SERVER")
+    get /api/health
+    expect_status 200
+}
