@@ -262,7 +262,7 @@ allow_calls(scmp_filter_ctx filter, unsigned needs)
                                     SCMP_CMP(partly[i].argument, SCMP_CMP_MASKED_EQ, partly[i].mask,
                                              partly[i].value)) == 0 &&
                    good;
-    /* abort() */
+    /* By which a program ends itself. */
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
                             SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)getpid())) ==
                0 &&

@@ -249,8 +249,9 @@ body_tag(struct variant *variant, const char *state_dir, struct error *why)
     }
     const uint64_t of[] = { (uint64_t)status.st_ino, (uint64_t)status.st_size,
                             (uint64_t)status.st_mtim.tv_sec, (uint64_t)status.st_mtim.tv_nsec };
-    const unsigned char *bytes = (const unsigned char *)of;
+    unsigned char bytes[sizeof of];
     uint32_t hash = sizeof of;
+    memcpy(bytes, of, sizeof of);
     for (size_t i = 0; i < sizeof of; i++)
         hash = (hash << 5) ^ (hash >> 27) ^ bytes[i];
     snprintf(variant->etag, sizeof variant->etag, "%" PRIu32, hash);
