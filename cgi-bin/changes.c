@@ -30,6 +30,7 @@ struct program {
     struct leaderboard leaderboard;
     struct columns_known columns;
     struct store store;
+    uint64_t opened; /* which of the store's files the comparisons and the feed are of */
     struct compared compared[COMPARED];
     unsigned long requests;
     struct kept feed;
@@ -46,12 +47,12 @@ begin(struct program *program, struct response *response)
 
     if (status != 0)
         return status;
-    if (program->store.version == -1) {
+    if (program->opened != program->store.opened) {
         /* It may be another file, whose snapshots have the same numbers. */
         for (size_t i = 0; i < COMPARED; i++)
             program->compared[i].from = 0;
         program->feed_newest = -1;
-        program->store.version = 0;
+        program->opened = program->store.opened;
     }
     return db_snapshot_begin(program->store.db, &why)
                ? 0

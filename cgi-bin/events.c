@@ -20,7 +20,8 @@ enum {
 struct events {
     const struct config *config;
     struct store store;
-    int64_t told; /* the last event that all clients know of; -1 before the database was seen */
+    uint64_t state; /* of the store, up to which all is told; 0: none */
+    int64_t told;   /* the last event that all clients know of; -1 before the database was seen */
 };
 
 static int64_t
@@ -141,7 +142,8 @@ tell_news(void *context, struct buf *out)
     }
     if (events->told < 0)
         events->told = newest(events);
-    if (!store_changed(&events->store))
+    uint64_t state = store_state(&events->store);
+    if (state == events->state)
         return;
     int64_t last = newest(events), told = last;
     bool few = last >= events->told && last - events->told <= BEHIND_MAX;
@@ -153,8 +155,7 @@ tell_news(void *context, struct buf *out)
     }
     if (told >= 0)
         events->told = told;
-    if (told != last)
-        events->store.version = -1; /* the rest in a second */
+    events->state = told == last ? state : 0; /* the rest in a second */
 }
 
 int

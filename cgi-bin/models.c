@@ -40,25 +40,20 @@ struct models_program {
     struct gate login, gate; /* for tokens, for models */
     struct page_kept {
         struct kept kept;
-        char fingerprint[128]; /* of the requests that it shows */
-        time_t made_at;        /* 0: never */
+        char fingerprint[128];  /* of the requests that it shows */
+        uint64_t state, opened; /* of the reader; 0: never made */
+        time_t made_at;
     } pages[PAGES];
 };
 
 /* ---- the lists ---- */
 
-/* What the lists depend on. The pending ones show votes, which any commit may change. */
+/* What the list of all depends on: not on votes, which most commits are. */
 static bool
-page_fingerprint(struct models_program *models, enum page page, char fingerprint[128],
-                 struct error *why)
+page_fingerprint(struct db *db, char fingerprint[128], struct error *why)
 {
-    struct db *db = models->reader.db;
-
-    if (page != PAGE_STATUS) {
-        snprintf(fingerprint, 128, "%lld", (long long)db_version(db));
-        return true;
-    }
     sqlite3_stmt *row = db_query(db, SQL_REQUEST_FINGERPRINT, DB_NULL);
+
     if (!db_next(db, row, why))
         return false;
     snprintf(fingerprint, 128, "%s", db_column_text(row, 0));
@@ -67,32 +62,43 @@ page_fingerprint(struct models_program *models, enum page page, char fingerprint
 }
 
 static bool
-page_make(struct models_program *models, enum page page, struct response *response,
-          struct error *why)
+page_put(struct db *db, enum page page, struct buf *out, struct error *why)
+{
+    if (!(page == PAGE_STATUS
+              ? submission_put_lists(db, out, why)
+              : submission_put_pending(db, page == PAGE_PENDING_BY_VOTES, out, why)))
+        return false;
+    if (!buf_ok(out))
+        error_set(why, "the list does not fit into memory");
+    return buf_ok(out);
+}
+
+/* Makes the page anew where it is too old, or shows what is not so any more. */
+static bool
+page_refresh(struct models_program *models, enum page page, struct buf *out, struct error *why)
 {
     struct page_kept *kept = &models->pages[page];
+    uint64_t state = store_state(&models->reader);
     struct db *db = models->reader.db;
-    char fingerprint[sizeof kept->fingerprint];
+    char fingerprint[sizeof kept->fingerprint] = "";
     time_t now = time(NULL);
 
+    bool old = kept->opened != models->reader.opened || now - kept->made_at >= WAIT_AGE_S ||
+               now < kept->made_at;
+    if (!old && state == kept->state)
+        return true;
     if (!db_snapshot_begin(db, why))
         return false;
-    bool good = page_fingerprint(models, page, fingerprint, why);
-    if (good && (kept->made_at == 0 || now - kept->made_at >= WAIT_AGE_S || now < kept->made_at ||
-                 strcmp(kept->fingerprint, fingerprint) != 0)) {
-        good = page == PAGE_STATUS ? submission_put_lists(db, &response->body, why)
-                                   : submission_put_pending(db, page == PAGE_PENDING_BY_VOTES,
-                                                            &response->body, why);
-        if (good && !buf_ok(&response->body)) {
-            error_set(why, "the list does not fit into memory");
-            good = false;
-        }
-        if (good) {
-            kept_take(&kept->kept, &response->body);
-            memcpy(kept->fingerprint, fingerprint, sizeof fingerprint);
-            kept->made_at = now;
-        }
+    bool good = page != PAGE_STATUS || page_fingerprint(db, fingerprint, why);
+    if (good && (old || page != PAGE_STATUS || strcmp(kept->fingerprint, fingerprint) != 0) &&
+        (good = page_put(db, page, out, why))) {
+        kept_take(&kept->kept, out);
+        memcpy(kept->fingerprint, fingerprint, sizeof fingerprint);
+        kept->opened = models->reader.opened;
+        kept->made_at = now;
     }
+    if (good)
+        kept->state = state;
     db_snapshot_end(db);
     return good;
 }
@@ -103,19 +109,13 @@ answer_page(struct models_program *models, struct request *request, struct respo
 {
     struct page_kept *kept = &models->pages[page];
     time_t made_at = kept->made_at;
-    struct store *store = &models->reader;
     struct error why = { 0 };
-    int status = store_open(store, response);
+    int status = store_open(&models->reader, response);
 
     if (status != 0)
         return status;
-    /* Another file: nothing that was read from the last one holds. */
-    if (store->version == -1)
-        for (int i = 0; i < PAGES; i++)
-            models->pages[i].made_at = 0;
-    store->version = 0;
-    if (!page_make(models, page, response, &why))
-        return store_failed(store, response, &why);
+    if (!page_refresh(models, page, &response->body, &why))
+        return store_failed(&models->reader, response, &why);
     metrics_count(request->metrics, kept->made_at == made_at ? METRIC_BODY_KEPT : METRIC_BODY_MADE);
     response->kept = &kept->kept;
     response->etag = kept->kept.etag;

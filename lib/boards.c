@@ -18,7 +18,8 @@ enum {
 
 struct boards {
     struct store store;
-    struct snapshots snapshots;     /* what is published, as far as `store` says */
+    uint64_t state;                 /* of the store, that `snapshots` was read from; 0: none */
+    struct snapshots snapshots;     /* what is published */
     struct board published;         /* all zeroes while nothing is */
     struct variant mapped;          /* which one it is */
     struct leaderboard leaderboard; /* for past boards */
@@ -83,12 +84,16 @@ boards_refresh(struct boards *boards, struct response *response)
     struct error why;
     int status = store_open(&boards->store, response);
 
-    if (status != 0 || !store_changed(&boards->store))
+    if (status != 0)
         return status;
-    if (snapshot_load(&boards->snapshots, boards->store.db, &why))
+    uint64_t state = store_state(&boards->store);
+    if (state == boards->state)
         return 0;
-    boards->store.version = -1;
-    return store_failed(&boards->store, response, &why);
+    boards->state = 0;
+    if (!snapshot_load(&boards->snapshots, boards->store.db, &why))
+        return store_failed(&boards->store, response, &why);
+    boards->state = state;
+    return 0;
 }
 
 /* Takes one unit of what an address may have built. Returns 0 or the status of an answer. */

@@ -16,6 +16,7 @@ enum {
     BUSY_TIMEOUT_MS = 5000,
     CHECKPOINT_WAIT_MS = 250, /* for readers, while all writers wait */
     READ_TRIES = 100,
+    INDEX_REGION = 32 * 1024, /* what SQLite maps of the WAL's index at once */
 };
 
 /* "leader" and "localhub" in hexadecimal: whose file it is, in SQLite's application_id. */
@@ -468,6 +469,26 @@ db_checkpoint(struct db *db, struct error *why)
         return DB_OK;
     db_explain(db, "checkpoint", why);
     return DB_FAILED;
+}
+
+bool
+db_unchanged(struct db *db)
+{
+    sqlite3_file *file = NULL;
+    void volatile *index = NULL;
+    unsigned char now[DB_INDEX_HEADER];
+
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (file == NULL || file->pMethods == NULL || file->pMethods->iVersion < 2)
+        return false;
+    int code = file->pMethods->xShmMap(file, 0, INDEX_REGION, 0, &index);
+    if ((code != SQLITE_OK && code != SQLITE_READONLY) || index == NULL)
+        return false;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    memcpy(now, (const void *)(uintptr_t)index, sizeof now);
+    bool same = memcmp(now, db->seen, sizeof now) == 0;
+    memcpy(db->seen, now, sizeof now);
+    return same;
 }
 
 int64_t

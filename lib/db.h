@@ -35,10 +35,14 @@ enum db_mode {
  * there is no memory left. */
 enum { DB_BEGIN, DB_BEGIN_WRITING, DB_COMMIT, DB_ROLLBACK, DB_CONTROLS };
 
+/* Bytes of the header of the WAL's index, with its copy (SQLite's walformat.html, 2.1). */
+enum { DB_INDEX_HEADER = 96 };
+
 struct db {
     sqlite3 *handle;
     sqlite3_stmt *controls[DB_CONTROLS];
     int lock;                            /* descriptor of PATH.lock, -1 for a reader */
+    unsigned char seen[DB_INDEX_HEADER]; /* by db_unchanged() */
     sqlite3_stmt *statements[SQL_COUNT]; /* NULL for those of another database */
 };
 
@@ -123,5 +127,10 @@ enum db_result db_checkpoint(struct db *db, struct error *why) __attribute__((wa
 /* A number that changes when another connection has committed; -1 when it cannot be read. A
  * writer's own commits do not move it. For the cache database only. */
 int64_t db_version(struct db *db);
+
+/* True when certainly nobody has committed since the last call: the header of the WAL's index,
+ * which each commit writes, is what it was. That costs no system call, where db_version() begins a
+ * read transaction. False says nothing: ask db_version() then. */
+bool db_unchanged(struct db *db);
 
 #endif

@@ -1,29 +1,21 @@
 #include "store.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 enum { RETRY_AFTER_S = 10 };
-
-static void
-store_path(const struct store *store, char path[PATH_MAX])
-{
-    snprintf(path, PATH_MAX, "%s/cache.db", store->config->state_dir);
-}
 
 void
 store_init(struct store *store, const struct config *config, enum db_mode mode)
 {
     struct db *db;
     struct error why;
-    char path[PATH_MAX];
 
-    *store = (struct store){ .config = config, .mode = mode, .version = -1 };
-    store_path(store, path);
-    enum db_result result = db_open(&db, path, SQL_DATABASE_CACHE, DB_READER, &why);
+    *store = (struct store){ .config = config, .mode = mode };
+    snprintf(store->path, sizeof store->path, "%s/cache.db", config->state_dir);
+    enum db_result result = db_open(&db, store->path, SQL_DATABASE_CACHE, DB_READER, &why);
     if (result == DB_OTHER)
-        result = db_open(&db, path, SQL_DATABASE_CACHE, DB_WRITER, &why);
+        result = db_open(&db, store->path, SQL_DATABASE_CACHE, DB_WRITER, &why);
     if (result == DB_OK)
         db_close(db);
 }
@@ -38,18 +30,16 @@ store_close(struct store *store)
 int
 store_open(struct store *store, struct response *response)
 {
-    char path[PATH_MAX];
     struct stat file = { 0 };
     struct error why;
     time_t now = time(NULL);
 
-    store_path(store, path);
-    bool same = store->db != NULL && stat(path, &file) == 0 && file.st_ino == store->inode &&
+    bool same = store->db != NULL && stat(store->path, &file) == 0 && file.st_ino == store->inode &&
                 file.st_dev == store->device;
     if (same && now - store->opened_at <= store->config->cache_ttl)
         return 0;
     struct db *db;
-    enum db_result result = db_open(&db, path, SQL_DATABASE_CACHE, store->mode, &why);
+    enum db_result result = db_open(&db, store->path, SQL_DATABASE_CACHE, store->mode, &why);
     if (result == DB_OTHER && same) {
         /* A later version is at work already, and this program about to be replaced: what it has
          * open serves until then. */
@@ -60,9 +50,10 @@ store_open(struct store *store, struct response *response)
     }
     store_close(store);
     store->version = -1;
+    store->opened++;
     if (result == DB_OK) {
         store->db = db;
-        if (stat(path, &file) == 0) {
+        if (stat(store->path, &file) == 0) {
             store->inode = file.st_ino;
             store->device = file.st_dev;
         }
@@ -92,14 +83,16 @@ store_ready(struct store *store)
     return open;
 }
 
-bool
-store_changed(struct store *store)
+uint64_t
+store_state(struct store *store)
 {
+    if (db_unchanged(store->db) && store->version >= 0)
+        return store->state;
     int64_t version = db_version(store->db);
-    bool changed = version < 0 || version != store->version;
-
+    if (version < 0 || version != store->version)
+        store->state++;
     store->version = version;
-    return changed;
+    return store->state;
 }
 
 int

@@ -8,6 +8,7 @@
 #include "db.h"
 #include "http.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,7 +21,10 @@ struct store {
     time_t opened_at;
     dev_t device; /* which file is open */
     ino_t inode;
-    int64_t version; /* of the database when store_changed() was last asked; -1 before */
+    uint64_t opened; /* counts how often it was: what was read from another file no longer holds */
+    uint64_t state;  /* store_state() */
+    int64_t version; /* of the database when that was last asked; -1 before */
+    char path[PATH_MAX];
 };
 
 /* Where there is a database of an older version, it becomes one of this version here, and -wal and
@@ -35,9 +39,10 @@ int store_open(struct store *store, struct response *response) __attribute__((wa
  * there is no database yet. */
 bool store_ready(struct store *store) __attribute__((warn_unused_result));
 
-/* True when another connection has committed since the last call, or the file is another one: what
- * was read from it is to be read again. Call it after store_open(). */
-bool store_changed(struct store *store);
+/* A number from 1, which is a higher one once another connection has committed, or the file was
+ * opened anew: what was read after it was asked holds for as long as it stays. Call it after
+ * store_open(). */
+uint64_t store_state(struct store *store);
 
 /* Logs why the database could not be read or written and answers 503. */
 int store_failed(const struct store *store, struct response *response, const struct error *why);
