@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOG_LINE_MAX = 8192 };
+enum { LOG_LINE_MAX = 8192, LOG_LINE_USUAL = 500 };
 
 static const char *const component_names[LOG_COMPONENTS] = { "HTTP", "DB", "HUB", "SYNC", "AUTH" };
 static const char *const level_names[] = { "DEBUG", "INFO", "WARNING", "ERROR" };
@@ -55,14 +55,39 @@ log_put_value(struct buf *line, const struct log_field *field, bool json)
         json_put_text(line, field->text, strlen(field->text));
 }
 
+/* "2026-11-24T08:00:00.123Z" */
+static void
+log_put_time(struct buf *line, const struct timespec *now)
+{
+    struct tm utc;
+    char stamp[sizeof "2026-11-24T08:00:00.123Z"] = "0000-00-00T00:00:00.000Z";
+
+    gmtime_r(&now->tv_sec, &utc);
+    const struct {
+        int value, digits;
+    } parts[] = { { utc.tm_year + 1900, 4 },
+                  { utc.tm_mon + 1, 2 },
+                  { utc.tm_mday, 2 },
+                  { utc.tm_hour, 2 },
+                  { utc.tm_min, 2 },
+                  { utc.tm_sec, 2 },
+                  { (int)(now->tv_nsec / 1000000), 3 } };
+    char *place = stamp;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        place += parts[i].digits;
+        for (int digit = 1, rest = parts[i].value; digit <= parts[i].digits; digit++, rest /= 10)
+            place[-digit] = (char)('0' + rest % 10);
+        place++;
+    }
+    buf_put(line, stamp, sizeof stamp - 1);
+}
+
 void
 log_event_fields(const struct log *log, enum log_level level, enum log_component component,
                  const char *message, const struct log_field *fields)
 {
     char name[16] = { 0 };
     struct timespec now;
-    struct tm utc;
-    char stamp[32];
     struct buf line;
 
     if (level < log->levels[component])
@@ -70,19 +95,19 @@ log_event_fields(const struct log *log, enum log_level level, enum log_component
     for (size_t i = 0; component_names[component][i] != '\0'; i++)
         name[i] = (char)tolower((unsigned char)component_names[component][i]);
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-
     buf_init(&line, LOG_LINE_MAX);
-    if (log->json) {
-        buf_format(&line,
-                   "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"component\":\"%s\",\"message\":",
-                   stamp, now.tv_nsec / 1000000, level_names[level], name);
+    buf_reserve(&line, LOG_LINE_USUAL);
+    buf_text(&line, log->json ? "{\"time\":\"" : "");
+    log_put_time(&line, &now);
+    buf_text(&line, log->json ? "\",\"level\":\"" : " ");
+    buf_text(&line, level_names[level]);
+    buf_text(&line, log->json ? "\",\"component\":\"" : " ");
+    buf_text(&line, name);
+    buf_text(&line, log->json ? "\",\"message\":" : ": ");
+    if (log->json)
         json_put_text(&line, message, strlen(message));
-    } else {
-        buf_format(&line, "%s.%03ldZ %s %s: %s", stamp, now.tv_nsec / 1000000, level_names[level],
-                   name, message);
-    }
+    else
+        buf_text(&line, message);
     for (; fields->name != NULL; fields++) {
         buf_text(&line, log->json ? ",\"" : " ");
         buf_text(&line, fields->name);
