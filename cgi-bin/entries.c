@@ -3,6 +3,7 @@
  *
  * Each answer is put together from the published board, and says as of when it is. */
 #include "entries.h"
+#include "answers.h"
 #include "badge.h"
 #include "boards.h"
 #include "frontier.h"
@@ -16,13 +17,23 @@
 /* A badge that says "not ranked" is to be asked for again soon. */
 enum { UNRANKED_AGE_S = 60 };
 
+/* The board that a request is about. Returns 0, or the status of an answer, which is 200 where it
+ * is there already. */
+static int
+begin(struct boards *boards, struct request *request, struct response *response,
+      const struct board **board)
+{
+    int status = boards_get(boards, request, response, board);
+
+    return status == 0 && answers_give(request, response, boards_state(boards)) ? 200 : status;
+}
+
 /* Ends an answer in JSON. */
 static int
 answer(const struct boards *boards, struct request *request, struct response *response)
 {
     boards_cacheable(boards, request, response, "application/json", NULL);
-    metrics_count(request->metrics, METRIC_BODY_MADE);
-    return 200;
+    return answers_keep(request, response, boards_state(boards));
 }
 
 /* ---- one model, and several side by side ---- */
@@ -39,7 +50,7 @@ get_model(void *context, struct request *request, struct response *response)
     int status;
 
     if ((status = request_only(request, response, names)) != 0 ||
-        (status = boards_get(context, request, response, &board)) != 0)
+        (status = begin(context, request, response, &board)) != 0)
         return status;
     entries_find(&entries, board, name, &request->arena);
     if (entries.count == 0) {
@@ -86,7 +97,7 @@ get_comparison(void *context, struct request *request, struct response *response
     int status;
 
     if ((status = request_only(request, response, names)) != 0 ||
-        (status = boards_get(context, request, response, &board)) != 0 ||
+        (status = begin(context, request, response, &board)) != 0 ||
         (status = choices_find(board, request, response, request_query(request, "models"), rows,
                                &count)) != 0)
         return status;
@@ -131,7 +142,7 @@ get_frontier(void *context, struct request *request, struct response *response)
             return response_detail(response, 400, "%s: there is no such parameter here", lists[i]);
     if (all != NULL && strcmp(all, "true") != 0 && strcmp(all, "false") != 0)
         return response_detail(response, 400, "all: expected true or false");
-    if ((status = boards_get(context, request, response, &board)) != 0 ||
+    if ((status = begin(context, request, response, &board)) != 0 ||
         (status = axis(board, request, response, "x", "params_billions", &frontier.x)) != 0 ||
         (status = axis(board, request, response, "y", "average_score", &frontier.y)) != 0 ||
         (status = query_read(&query, board, request, response, own)) != 0)
@@ -154,7 +165,7 @@ get_stats(void *context, struct request *request, struct response *response)
     int status;
 
     if ((status = request_only(request, response, names)) != 0 ||
-        (status = boards_get(context, request, response, &board)) != 0)
+        (status = begin(context, request, response, &board)) != 0)
         return status;
     stats_put(&response->body, board, &request->arena);
     return answer(context, request, response);
@@ -174,7 +185,7 @@ get_about(void *context, struct request *request, struct response *response)
     int status;
 
     if ((status = request_only(request, response, names)) != 0 ||
-        (status = boards_get(context, request, response, &board)) != 0)
+        (status = begin(context, request, response, &board)) != 0)
         return status;
     const struct leaderboard *leaderboard = boards_leaderboard(context, &why);
     if (leaderboard == NULL) {
@@ -265,7 +276,7 @@ get_badge(void *context, struct request *request, struct response *response)
     if (length < sizeof suffix || strcmp(file + length - strlen(suffix), suffix) != 0)
         return response_detail(response, 404, "badges are called {provider}/{model}%s", suffix);
     if ((status = request_only(request, response, names)) != 0 ||
-        (status = boards_get(context, request, response, &board)) != 0 ||
+        (status = begin(context, request, response, &board)) != 0 ||
         (status = metric(board, request, response, &rank, &column, &badge)) != 0)
         return status;
     const char *name = arena_copy(&request->arena, file, length - strlen(suffix));
@@ -278,8 +289,7 @@ get_badge(void *context, struct request *request, struct response *response)
     if (!ranked && request->config->cache_ttl > UNRANKED_AGE_S)
         response->cache_control =
             arena_format(&request->arena, "public, max-age=%d", UNRANKED_AGE_S);
-    metrics_count(request->metrics, METRIC_BODY_MADE);
-    return 200;
+    return answers_keep(request, response, boards_state(context));
 }
 
 static const struct route routes[] = {

@@ -5,6 +5,7 @@
  * a profile and a content coding, and lighttpd sends the file. Where the choice is plain, lighttpd
  * makes it by itself: `leaderboard.fcgi --lighttpd` tells lighttpd.conf when and with which
  * headers. What a query asks for is put together from the published board, which is mapped. */
+#include "answers.h"
 #include "boards.h"
 #include "export.h"
 #include "fragment.h"
@@ -265,7 +266,11 @@ answer_query(struct program *program, struct request *request, struct response *
     struct query_rows rows;
     int status = boards_get(program->boards, request, response, &shown->board);
 
-    if (status != 0 || (status = query_read(&query, shown->board, request, response, others)) != 0)
+    if (status != 0)
+        return status;
+    if (answers_give(request, response, boards_state(program->boards)))
+        return 200;
+    if ((status = query_read(&query, shown->board, request, response, others)) != 0)
         return status;
     if (file && request_query(request, "rank") != NULL)
         return response_detail(response, 400, "rank: a file holds the dataset's columns alone");
@@ -280,14 +285,14 @@ answer_query(struct program *program, struct request *request, struct response *
     if (client_has(request, response))
         return 304;
     query_run(query, shown->board, &request->arena, &rows);
-    metrics_count(request->metrics, METRIC_BODY_MADE);
     response_header(response, "X-Total-Count", arena_format(&request->arena, "%zu", rows.total));
     if (query_limit(query) != 0)
         put_links(request, response, query, rows.total);
-    if (file)
-        return put_file(program, request, response, shown, &rows);
-    put_answer(&response->body, shown, query, &rows);
-    return 200;
+    if (!file)
+        put_answer(&response->body, shown, query, &rows);
+    else if ((status = put_file(program, request, response, shown, &rows)) != 200)
+        return status;
+    return answers_keep(request, response, boards_state(program->boards));
 }
 
 static int

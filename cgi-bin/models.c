@@ -2,6 +2,7 @@
  *
  * The lists are kept in memory until a request changes, or until their waiting times are
  * WAIT_AGE_S old. */
+#include "answers.h"
 #include "auth.h"
 #include "form.h"
 #include "json.h"
@@ -164,7 +165,6 @@ get_one(void *context, struct request *request, struct response *response)
     const char *id = model_id(request);
     struct buf *out = &response->body;
     struct error why = { 0 };
-    char hash[SHA256_HEX];
     bool found = false;
     int status;
 
@@ -173,6 +173,9 @@ get_one(void *context, struct request *request, struct response *response)
                                "model_id: '%s' is no id of a model: expected provider/name", id);
     if ((status = store_open(&models->reader, response)) != 0)
         return status;
+    uint64_t state = store_state(&models->reader);
+    if (answers_give(request, response, state))
+        return 200;
     struct db *db = models->reader.db;
     if (!db_snapshot_begin(db, &why))
         return store_failed(&models->reader, response, &why);
@@ -195,10 +198,8 @@ get_one(void *context, struct request *request, struct response *response)
         buf_byte(out, '}');
         return 404;
     }
-    digest_sha256(buf_string(out), out->length, hash);
-    response->etag = arena_copy(&request->arena, hash, 32);
     response->cache_control = "no-cache";
-    return 200;
+    return answers_keep(request, response, state);
 }
 
 /* ---- submitting ---- */

@@ -2,6 +2,7 @@
  *
  * POST /api/votes/{model_id} takes a vote of the owner of the token; it is acknowledged when it is
  * on disk, with its outbox entry, and seen by the next read of any process. */
+#include "answers.h"
 #include "auth.h"
 #include "form.h"
 #include "json.h"
@@ -38,19 +39,12 @@ static const struct field user_field = { .name = "user_id",
 
 /* ---- reading ---- */
 
-/* Ends an answer that is put together for each request, and may be kept for the next If-None-Match.
- */
 static int
-answer(struct request *request, struct response *response)
+answer(struct request *request, struct response *response, uint64_t state)
 {
-    char hash[SHA256_HEX];
-
-    digest_sha256(buf_string(&response->body), response->body.length, hash);
-    response->etag = arena_copy(&request->arena, hash, 32);
     response->cache_control = "no-cache";
     response->type = "application/json";
-    metrics_count(request->metrics, METRIC_BODY_MADE);
-    return 200;
+    return answers_keep(request, response, state);
 }
 
 /* The counts of a model's votes. */
@@ -114,6 +108,9 @@ get_model(void *context, struct request *request, struct response *response)
                                "model_id: '%s' is no id of a model: expected provider/name", model);
     if ((status = store_open(&votes->reader, response)) != 0)
         return status;
+    uint64_t state = store_state(&votes->reader);
+    if (answers_give(request, response, state))
+        return 200;
     struct db *db = votes->reader.db;
     if (!db_snapshot_begin(db, &why))
         return store_failed(&votes->reader, response, &why);
@@ -123,7 +120,7 @@ get_model(void *context, struct request *request, struct response *response)
     good = good && put_model_votes(db, model, &response->body, &why);
     buf_text(&response->body, "]}");
     db_snapshot_end(db);
-    return good ? answer(request, response) : store_failed(&votes->reader, response, &why);
+    return good ? answer(request, response, state) : store_failed(&votes->reader, response, &why);
 }
 
 /* GET /api/votes/user/{user_id} */
@@ -140,6 +137,9 @@ get_user(void *context, struct request *request, struct response *response)
         return response_detail(response, 422, "user_id: '%s' is no user name of the Hub", user);
     if ((status = store_open(&votes->reader, response)) != 0)
         return status;
+    uint64_t state = store_state(&votes->reader);
+    if (answers_give(request, response, state))
+        return 200;
     struct db *db = votes->reader.db;
     sqlite3_stmt *row = db_query(db, SQL_VOTE_OF_USER, DB_TEXT(user));
     buf_byte(out, '[');
@@ -153,7 +153,7 @@ get_user(void *context, struct request *request, struct response *response)
         buf_byte(out, '}');
     }
     buf_byte(out, ']');
-    return why.text[0] == '\0' ? answer(request, response)
+    return why.text[0] == '\0' ? answer(request, response, state)
                                : store_failed(&votes->reader, response, &why);
 }
 

@@ -22,6 +22,7 @@ struct boards {
     struct snapshots snapshots;     /* what is published */
     struct board published;         /* all zeroes while nothing is */
     struct variant mapped;          /* which one it is */
+    uint64_t mappings;              /* how many it has been */
     struct leaderboard leaderboard; /* for past boards */
     bool leaderboard_loaded;
     struct past_kept {
@@ -246,6 +247,7 @@ published_get(struct boards *boards, struct request *request, struct response *r
             board_close(&boards->published);
             boards->published = board;
             boards->mapped = *variant;
+            boards->mappings++;
         } else if (boards->mapped.file[0] == '\0') {
             return newest_get(boards, request, response, &why);
         }
@@ -268,6 +270,12 @@ boards_get(struct boards *boards, struct request *request, struct response *resp
     if (status == 0)
         *board = boards->last;
     return status;
+}
+
+uint64_t
+boards_state(const struct boards *boards)
+{
+    return boards->last == &boards->published ? boards->mappings : 0;
 }
 
 void

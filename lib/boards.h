@@ -9,6 +9,8 @@
 #include "http.h"
 #include "store.h"
 
+#include <stdint.h>
+
 struct boards;
 
 /* Never NULL; free it with boards_close(). `config` must outlive it. */
@@ -30,6 +32,9 @@ const struct snapshots *boards_snapshots(const struct boards *boards);
  * kept, 503. */
 int boards_get(struct boards *boards, struct request *request, struct response *response,
                const struct board **board) __attribute__((warn_unused_result));
+
+/* A state for answers.h, of what is published; 0 for a past board. Valid after boards_get(). */
+uint64_t boards_state(const struct boards *boards);
 
 /* What makes an answer from that board one to be kept: an ETag from the board and `tag` (NULL: the
  * request's address), Last-Modified, Cache-Control (immutable for a past one that no other can

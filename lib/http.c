@@ -1,5 +1,6 @@
 #include "http.h"
 
+#include "answers.h"
 #include "ending.h"
 #include "json.h"
 
@@ -265,7 +266,10 @@ request_identify(struct request *request, uint64_t number)
     if (given != NULL && given[0] != '\0' && strlen(given) <= ID_MAX &&
         given[strspn(given, plain)] == '\0')
         return given;
-    return arena_format(&request->arena, "%016jx", (uintmax_t)number);
+    char *made = arena_copy(&request->arena, "0000000000000000", 16);
+    for (int i = 15; i >= 0; i--, number >>= 4)
+        made[i] = "0123456789abcdef"[number & 15];
+    return made;
 }
 
 /* Splits the query and decodes it. Returns 0 or the status of an error. */
@@ -449,6 +453,7 @@ app_answer(const struct app *app, struct request *request, struct response *resp
     if ((status = request_parse_query(request, query == NULL ? NULL : query + 1, &detail)) != 0 ||
         (status = request_read_body(request, in, &detail)) != 0)
         return app_error(app, response, status, detail);
+    response->common = response->headers.length;
     return request->match.route->handle(app->context, request, response);
 }
 
@@ -491,13 +496,13 @@ response_encoding(const struct app *app, const struct request *request,
 
 /* Validators and caching, and whether the client has the answer already (304). */
 static void
-response_validate(const struct request *request, struct response *response, enum encoding encoding)
+response_validate(struct request *request, struct response *response, enum encoding encoding)
 {
     const char *known = request_header(request, "If-None-Match");
     const char *since = request_header(request, "If-Modified-Since");
     struct tm date = { 0 };
     bool fresh = false;
-    char etag[160];
+    bool plain = encoding == ENCODING_IDENTITY;
 
     if (response->cache_control != NULL)
         response_header(response, "Cache-Control", response->cache_control);
@@ -506,9 +511,12 @@ response_validate(const struct request *request, struct response *response, enum
     if (response->status != 200 || response->etag == NULL)
         return;
     /* A strong tag names one coding of a body. A file has one of its own for each. */
-    snprintf(etag, sizeof etag, "%s%s%s", response->etag, encoding == ENCODING_IDENTITY ? "" : "-",
-             encoding == ENCODING_IDENTITY ? "" : encoding_name(encoding));
-    buf_format(&response->headers, "ETag: \"%s\"\r\n", etag);
+    const char *etag =
+        plain ? response->etag
+              : arena_format(&request->arena, "%s-%s", response->etag, encoding_name(encoding));
+    buf_text(&response->headers, "ETag: \"");
+    buf_text(&response->headers, etag);
+    buf_text(&response->headers, "\"\r\n");
     if (response->modified != 0)
         response_date(response, "Last-Modified", response->modified);
     if (known != NULL)
@@ -547,7 +555,7 @@ response_exhausted(struct response *response, bool headed, FCGX_Stream *out, siz
 
 /* Puts the answer on the wire; false when lighttpd did not take it. *bytes is the body's length. */
 static bool
-response_send(const struct app *app, const struct request *request, struct response *response,
+response_send(const struct app *app, struct request *request, struct response *response,
               FCGX_Stream *out, size_t *bytes)
 {
     enum encoding encoding = response_encoding(app, request, response);
@@ -617,10 +625,11 @@ request_log(const struct app *app, const struct request *request, const struct r
               LOG_TEXT("user", request->user == NULL ? "-" : request->user));
 }
 
-/* What a program keeps between requests: what all share in memory, and its last request's id. */
+/* What a program keeps between requests. */
 struct shared {
     struct ratelimit *limit;
     struct metrics *metrics;
+    struct answers *answers;
     uint64_t id;
 };
 
@@ -630,7 +639,8 @@ app_serve(const struct app *app, struct shared *shared, FCGX_Request *fcgi)
     struct request request = { .environment = fcgi->envp,
                                .config = app->config,
                                .limit = shared->limit,
-                               .metrics = shared->metrics };
+                               .metrics = shared->metrics,
+                               .answers = shared->answers };
     struct response response = { .status = 500 };
     struct timespec start;
     size_t bytes;
@@ -741,7 +751,7 @@ shared_open(struct shared *shared, const struct app *app)
     struct error why;
     struct buf path;
 
-    *shared = (struct shared){ 0 };
+    *shared = (struct shared){ .answers = answers_new() };
     if (getrandom(&shared->id, sizeof shared->id, 0) < 0)
         shared->id = (uint64_t)time(NULL) << 32 | (uint64_t)getpid();
     if (!app->api)
@@ -805,6 +815,7 @@ app_run(const struct app *app)
     ending_close(&ending);
     ratelimit_close(shared.limit);
     metrics_close(shared.metrics);
+    answers_free(shared.answers);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "stopped", LOG_TEXT("program", app->name));
     return 0;
 }

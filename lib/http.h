@@ -40,6 +40,7 @@ struct request {
     const struct config *config;
     struct ratelimit *limit; /* NULL where there is none */
     struct metrics *metrics; /* likewise */
+    struct answers *answers; /* that the program gave lately: answers.h */
 };
 
 /* A body that a program keeps between requests, in the codings that were asked for so far. */
@@ -52,6 +53,7 @@ struct response {
     int status;
     const char *type;   /* Content-Type, NULL for none */
     struct buf headers; /* complete lines */
+    size_t common;      /* bytes of them that are there before the handler is called */
     struct buf body;
     struct kept *kept;  /* the body, instead of `body` */
     const char *file;   /* absolute path that lighttpd sends (X-Sendfile) instead of `body` */

@@ -35,9 +35,12 @@ bodies() {
     done
 }
 
-@test "lists that are read again are not made again" {
+@test "what is asked for again is not made again" {
     local path made kept
-    for path in /api/models/status /api/models/pending "/api/models/pending?sort=votes" /api/leaderboard/formatted; do
+    for path in /api/models/status /api/models/pending "/api/models/pending?sort=votes" \
+        "/api/leaderboard?profile=space" "/api/leaderboard?limit=1" /api/leaderboard.csv /api/leaderboard/models/acme/m1 \
+        /api/badge/acme/m1.svg /api/leaderboard/snapshots /api/votes/model/acme/m1 /api/votes/user/alice \
+        /api/models/acme/m1/status; do
         ask 100 "$API$path"
         made=$(bodies made) kept=$(bodies kept)
         ask 1000 "$API$path"
@@ -49,6 +52,29 @@ bodies() {
     done
 }
 
+@test "what is kept is what is so: in every process a vote is in the next answer, and no refusal is kept" {
+    local voter path=/api/votes/model/acme/m1 old=2
+    for voter in vera victor vincent; do
+        hubctl token $voter >/dev/null
+        ask 40 "$API$path" # all processes keep it
+        get /api/votes/acme/m1 -H "Authorization: Bearer hf_local_$voter" -H 'Content-Type: application/json' \
+            -d '{"vote_type":"up","user_id":"'$voter'"}'
+        expect_status 200
+        for _ in {1..12}; do
+            get $path
+            expect "votes" $((old + 1)) "$(jq .total_votes "$body")"
+            get $path -H "If-None-Match: $(header etag)"
+            expect_status 304
+        done
+        old=$((old + 1))
+    done
+    for _ in {1..6}; do
+        get '/api/badge/acme/m1.svg?metric=nothing' && expect_status 400
+        get /api/models/acme/none/status && expect_status 404
+        get /api/votes/user/vera -H 'Accept-Encoding: gzip' && expect_status 200
+    done
+}
+
 # traced COUNT: strace has seen the end of so many requests, which comes after the answer.
 traced() { [ "$(grep -c 'shutdown(' "$STATE_DIR/calls")" -ge "$1" ]; }
 
@@ -56,7 +82,7 @@ traced() { [ "$(grep -c 'shutdown(' "$STATE_DIR/calls")" -ge "$1" ]; }
     command -v strace >/dev/null || skip "no strace here"
     local line program path calls pids tracer
     strace -c true 2>/dev/null || skip "strace may not trace here"
-    # Eight are libfcgi's; one writes the log.
+    # Eight are libfcgi's; one writes the log. (What strace saw last may be cut off when it is ended.)
     while read -r line; do
         read -r program calls path <<<"$line"
         ask 100 "$API$path"
@@ -72,16 +98,17 @@ traced() { [ "$(grep -c 'shutdown(' "$STATE_DIR/calls")" -ge "$1" ]; }
         wait $tracer || true
         awk -v most=$calls -v path="$path" '!/ resumed>/ { calls++ } / shutdown\(/ { requests++ }
             END { printf "%s: %.1f system calls a request, %d requests\n", path, calls / requests, requests
-                  exit requests != 400 || calls / requests > most }' "$STATE_DIR/calls"
+                  exit requests < 390 || calls / requests > most }' "$STATE_DIR/calls"
     done <<'END'
-leaderboard 12 /api/nothing
-leaderboard 18 /api/leaderboard/formatted
-entries 16 /api/leaderboard/models/acme/m1
-changes 16 /api/leaderboard/snapshots
-votes 16 /api/votes/model/acme/m1
-votes 16 /api/votes/user/alice
-models 16 /api/models/status
-models 16 /api/models/acme/m1/status
-system 12 /api/health
+leaderboard 10 /api/nothing
+leaderboard 13 /api/leaderboard?profile=space
+leaderboard 11 /api/leaderboard?limit=1
+entries 11 /api/leaderboard/models/acme/m1
+changes 11 /api/leaderboard/snapshots
+votes 11 /api/votes/model/acme/m1
+votes 11 /api/votes/user/alice
+models 11 /api/models/status
+models 11 /api/models/acme/m1/status
+system 10 /api/health
 END
 }
