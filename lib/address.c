@@ -77,10 +77,20 @@ address_parse(const char *text, struct network *address)
 static void
 address_put(char text[ADDRESS_TEXT], const struct network *address)
 {
-    if (address->v4)
-        inet_ntop(AF_INET, address->bytes + sizeof mapped, text, ADDRESS_TEXT);
-    else
+    if (address->v4) {
+        for (size_t i = sizeof mapped; i < sizeof address->bytes; i++) {
+            unsigned byte = address->bytes[i];
+            if (byte >= 100)
+                *text++ = (char)('0' + byte / 100);
+            if (byte >= 10)
+                *text++ = (char)('0' + byte / 10 % 10);
+            *text++ = (char)('0' + byte % 10);
+            *text++ = '.';
+        }
+        text[-1] = '\0';
+    } else {
         inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT);
+    }
 }
 
 /* Reads one element of X-Forwarded-For, which ends at `end`: an address, maybe with a port. */
@@ -156,7 +166,8 @@ address_key(char key[ADDRESS_TEXT], const char *client)
 
     /* An IPv4 address has one spelling alone. */
     if (strchr(client, ':') == NULL || !address_parse(client, &address)) {
-        snprintf(key, ADDRESS_TEXT, "%s", client);
+        memcpy(key, client, strnlen(client, ADDRESS_TEXT - 1) + 1);
+        key[ADDRESS_TEXT - 1] = '\0';
         return;
     }
     if (!address.v4)

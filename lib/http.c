@@ -24,6 +24,7 @@ enum {
     HEADERS_MAX = 32 * 1024,
     BODY_MAX = 1 << 30,
     TARGET_MAX = 8 * 1024,
+    HEAD_USUAL = 700, /* bytes of headers, mostly */
     ID_MAX = 64,
     PREFLIGHT_AGE_S = 86400,
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
@@ -261,7 +262,7 @@ static const char *
 request_identify(struct request *request, uint64_t number)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
-    const char *given = request_header(request, "X-Request-Id");
+    const char *given = request_parameter(request, "HTTP_X_REQUEST_ID");
 
     if (given != NULL && given[0] != '\0' && strlen(given) <= ID_MAX &&
         given[strspn(given, plain)] == '\0')
@@ -345,7 +346,7 @@ request_read_body(struct request *request, FCGX_Stream *in, const char **detail)
 static void
 response_cors(const struct app *app, struct request *request, struct response *response)
 {
-    const char *origin = request_header(request, "Origin");
+    const char *origin = request_parameter(request, "HTTP_ORIGIN");
 
     response_header(response, "Vary", CORS_VARY);
     for (char **allowed = app->config->cors_origins; origin != NULL && *allowed != NULL;
@@ -490,7 +491,7 @@ response_encoding(const struct app *app, const struct request *request,
         response->kept == NULL ? &response->body : &response->kept->coded[ENCODING_IDENTITY];
 
     return app->api && response->file == NULL && body->length > ENCODE_MIN
-               ? encoding_choose(request_header(request, "Accept-Encoding"))
+               ? encoding_choose(request_parameter(request, "HTTP_ACCEPT_ENCODING"))
                : ENCODING_IDENTITY;
 }
 
@@ -498,8 +499,8 @@ response_encoding(const struct app *app, const struct request *request,
 static void
 response_validate(struct request *request, struct response *response, enum encoding encoding)
 {
-    const char *known = request_header(request, "If-None-Match");
-    const char *since = request_header(request, "If-Modified-Since");
+    const char *known = request_parameter(request, "HTTP_IF_NONE_MATCH");
+    const char *since = request_parameter(request, "HTTP_IF_MODIFIED_SINCE");
     struct tm date = { 0 };
     bool fresh = false;
     bool plain = encoding == ENCODING_IDENTITY;
@@ -571,6 +572,7 @@ response_send(const struct app *app, struct request *request, struct response *r
         return response_exhausted(response, request->method == METHOD_HEAD, out, bytes);
     *bytes = headed ? 0 : response->file != NULL ? response->file_length : body->length;
     buf_init(&head, HEADERS_MAX + 1024);
+    buf_reserve(&head, response->headers.length + HEAD_USUAL);
     buf_text(&head, "Status: ");
     json_put_integer(&head, response->status);
     put_line(&head, "\r\nX-Request-Id: ", request->id);
@@ -648,6 +650,7 @@ app_serve(const struct app *app, struct shared *shared, FCGX_Request *fcgi)
     clock_gettime(CLOCK_MONOTONIC, &start);
     arena_init(&request.arena, 0);
     buf_init(&response.headers, HEADERS_MAX);
+    buf_reserve(&response.headers, HEAD_USUAL);
     buf_init(&response.body, BODY_MAX);
     request.method = method_parse(request_parameter(&request, "REQUEST_METHOD"));
     request.target = request_parameter(&request, "REQUEST_URI");
@@ -655,7 +658,8 @@ app_serve(const struct app *app, struct shared *shared, FCGX_Request *fcgi)
     /* Far apart, and all different until 2^64 of them have been given. */
     request.id = request_identify(&request, shared->id += UINT64_C(0x9e3779b97f4a7c15));
     address_client(request.client, request_parameter(&request, "REMOTE_ADDR"),
-                   request_header(&request, "X-Forwarded-For"), app->config->trusted_proxies);
+                   request_parameter(&request, "HTTP_X_FORWARDED_FOR"),
+                   app->config->trusted_proxies);
     if (request.target == NULL || strlen(request.target) > TARGET_MAX)
         response.status = app_error(app, &response, 414, "the address is too long");
     else

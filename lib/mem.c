@@ -150,13 +150,16 @@ char *
 arena_format(struct arena *arena, const char *format, ...)
 {
     va_list arguments, again;
+    char most[256]; /* seldom is it longer: then it is written twice */
 
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(most, sizeof most, format, arguments);
     va_end(arguments);
     char *text = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1);
-    if (text != NULL)
+    if (text != NULL && (size_t)length < sizeof most)
+        memcpy(text, most, (size_t)length + 1);
+    else if (text != NULL)
         vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;

@@ -50,7 +50,8 @@ path_split(struct path *path, const char *raw, struct arena *arena, struct error
         return false;
     }
     while (*raw == '/' && raw[1] != '\0') {
-        size_t length = strcspn(++raw, "/");
+        raw++;
+        size_t length = (size_t)(strchrnul(raw, '/') - raw);
         if (path->segments == ROUTE_SEGMENTS) {
             error_set(why, "the path has more than %d segments", ROUTE_SEGMENTS);
             return false;
@@ -96,7 +97,8 @@ route_matches(struct route_match *match, const char *pattern, const struct path 
 
     match->variables = 0;
     while (*pattern == '/' && pattern[1] != '\0') {
-        size_t length = strcspn(++pattern, "/");
+        pattern++;
+        size_t length = (size_t)(strchrnul(pattern, '/') - pattern);
         if (index == path->segments)
             return false;
         const char *segment = path->segment[index++];
