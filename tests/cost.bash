@@ -27,7 +27,7 @@ memory() { awk '/^RssAnon/ { sum += $2 } END { print sum * 1024 }' $(printf '/pr
 asked() {
     local at=$API
     case $1 in
-    leaderboard) set -- /api/leaderboard/formatted /api/leaderboard?search=m1 /api/nothing ;;
+    leaderboard) set -- /api/leaderboard?profile=space /api/leaderboard?search=m1 /api/nothing ;;
     entries) set -- /api/leaderboard/models/acme/m1 /api/leaderboard/models/acme/none /api/badge/acme/m1.svg ;;
     changes) set -- /api/leaderboard/snapshots /api/leaderboard/changes.atom ;;
     events) set -- /api/events/nothing ;; # whoever listens stays

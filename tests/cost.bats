@@ -102,13 +102,13 @@ traced() { [ "$(grep -c 'shutdown(' "$STATE_DIR/calls")" -ge "$1" ]; }
     done <<'END'
 leaderboard 10 /api/nothing
 leaderboard 13 /api/leaderboard?profile=space
-leaderboard 11 /api/leaderboard?limit=1
-entries 11 /api/leaderboard/models/acme/m1
-changes 11 /api/leaderboard/snapshots
-votes 11 /api/votes/model/acme/m1
-votes 11 /api/votes/user/alice
-models 11 /api/models/status
-models 11 /api/models/acme/m1/status
+leaderboard 13 /api/leaderboard?limit=1
+entries 13 /api/leaderboard/models/acme/m1
+changes 13 /api/leaderboard/snapshots
+votes 13 /api/votes/model/acme/m1
+votes 13 /api/votes/user/alice
+models 13 /api/models/status
+models 13 /api/models/acme/m1/status
 system 10 /api/health
 END
 }
