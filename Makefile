@@ -34,7 +34,7 @@ SWAGGER  = $(if $(shell command -v npm),$(BUILD)/www/docs/swagger-ui.css.gz)
 ERRORS   = $(patsubst %,$(BUILD)/www/errors/%.html,$(shell awk '/^[1-9]/ { print $$1 }' www/errors.txt))
 SOURCES  = $(wildcard lib/*.[ch] cgi-bin/*.c cron/*.c tools/*.c tests/*/*.[ch])
 
-.PHONY: all help programs run test san fuzz sweep soak bench abuse check format install uninstall clean
+.PHONY: all help programs run test san fuzz sweep soak leaks bench abuse check format install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -149,6 +149,13 @@ soak: ## serve for MINUTES=30 under load and mishaps that SEED=1 decides, and co
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/soak.sh $(or $(MINUTES),30) $(or $(SEED),1)
+
+leaks: ## programs and fetcher under valgrind, and their memory over REQUESTS=100000 to each
+	@tools/deps.sh build test
+	@tools/deps.sh leaks || true
+	@$(MAKE) --no-print-directory programs js
+	@$(MAKE) --no-print-directory programs BUILD=$(BUILD)/leaks SANITIZE=-DFOR_VALGRIND
+	@BUILD=$(BUILD) tests/leaks.sh $(PART)
 
 bench: ## print measurements as ratios: QUICK=1 in two minutes, PART=bodies one of them
 	@tools/deps.sh build bench

@@ -30,6 +30,13 @@
 #define SANITIZED false
 #endif
 
+/* Defined by `make leaks`. */
+#ifdef FOR_VALGRIND
+#define VALGRINDED true
+#else
+#define VALGRINDED false
+#endif
+
 /* What a role has beyond reading the state folder. */
 enum {
     PAST = 1,    /* writes past/ */
@@ -39,7 +46,8 @@ enum {
     TERMINAL = 16,
     LINKS = 128,    /* a second name for a file of the state folder, beside the first */
     SANITIZER = 32, /* LeakSanitizer looks through the process at its end, from another one */
-    EVERY = 64,
+    VALGRIND = 64,  /* which makes the program's system calls, and between them its own */
+    EVERY = 128,
 };
 
 static const unsigned roles[] = {
@@ -222,6 +230,7 @@ static const struct {
       { CALL(open), CALL(clone), CALL(prctl), CALL(ptrace), CALL(wait4), CALL(kill), CALL(tkill),
         CALL(getdents), CALL(arch_prctl), CALL(rt_tgsigqueueinfo), CALL(prlimit64),
         CALL(set_robust_list), CALL(rseq) } },
+    { VALGRIND, { CALL(open), CALL(rt_sigtimedwait), CALL(tkill) } },
 };
 
 #undef CALL
@@ -239,6 +248,7 @@ static const struct {
     { REQUEST, SCMP_SYS(mknodat), 2, S_IFMT, S_IFREG },
     { EVERY, SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
     { EVERY, SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
+    { VALGRIND, SCMP_SYS(mmap), 2, PROT_EXEC, PROT_EXEC },
     { EVERY, SCMP_SYS(prlimit64), 2, UINT64_MAX, 0 }, /* asks, sets nothing */
     { NET, SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD },
     { NET, SCMP_SYS(socket), 0, UINT32_MAX, AF_INET },
@@ -286,7 +296,7 @@ confine_calls(unsigned needs)
 bool
 confine(enum confine_role role, const struct config *config)
 {
-    unsigned needs = roles[role] | (SANITIZED ? SANITIZER : 0u);
+    unsigned needs = roles[role] | (SANITIZED ? SANITIZER : 0u) | (VALGRINDED ? VALGRIND : 0u);
 
     if (role == CONFINE_NOT)
         return true;

@@ -42,7 +42,7 @@ new_state() {
     HF_ORGANIZATION=acme
     LEADERBOARD_CONFIG=$ROOT/leaderboards/open-llm.json
     HUB_RETRIES=0
-    HUB_TIMEOUT=2
+    HUB_TIMEOUT=${PATIENCE:-2} # seconds; more where programs are slow
     ENV_FILE=$STATE_DIR/env
     export STATE_DIR HOST PORT HUB_PORT HF_ENDPOINT HF_ORGANIZATION LEADERBOARD_CONFIG HUB_RETRIES \
         HUB_TIMEOUT ENV_FILE
@@ -121,7 +121,7 @@ get() {
     request="GET $path $*"
     headers=$STATE_DIR/headers
     rm -f "$headers" "$STATE_DIR/body"
-    status=$(curl -s --max-time 20 -o "$STATE_DIR/body" -D "$headers" -w '%{http_code}' "$@" "$API$path") || true
+    status=$(curl -s --max-time "${PATIENCE:-20}" -o "$STATE_DIR/body" -D "$headers" -w '%{http_code}' "$@" "$API$path") || true
     body=$STATE_DIR/body
     [ -e "$body" ] || : >"$body"
 }

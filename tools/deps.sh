@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for a task: build (and run), test, check, fuzz or bench.
+# Installs the Debian packages that are missing for a task: build (and run), test, check, fuzz, leaks or bench.
 #
 #   tools/deps.sh build test
 #
@@ -12,6 +12,7 @@ build="gcc make pkg-config libfcgi-dev libjansson-dev libcurl4-openssl-dev libsq
 test="bats jq git sqlite3 iproute2 procps libxml2-utils strace"
 check="clang clang-format clang-tidy cppcheck"
 fuzz="clang libclang-rt-14-dev"
+leaks="valgrind"
 bench="wrk jq sqlite3 procps python3-fastapi"
 
 missing=

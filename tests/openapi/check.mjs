@@ -86,7 +86,7 @@ function checkAnswer(where, { keys, details }, status, headers, body) {
 // Checks what comes back from curl, which `run` runs with the options that it is given.
 function ask(where, operation, wanted, run) {
   const folder = mkdtempSync(join(tmpdir(), "openapi."));
-  const out = ["-s", "--max-time", operation.details.operationId === "streamEvents" ? "2" : "20", "-D", join(folder, "headers"), "-o", join(folder, "body")];
+  const out = ["-s", "--max-time", operation.details.operationId === "streamEvents" ? "2" : process.env.PATIENCE ?? "20", "-D", join(folder, "headers"), "-o", join(folder, "body")];
   run(out);
   try {
     const lines = readFileSync(join(folder, "headers"), "latin1").trim().split("\r\n");
