@@ -337,10 +337,10 @@ delivered() { ss -xlH | awk -v socket="$STATE_DIR/run/$1.sock" 'index($5, socket
 }
 
 @test "clients that send nothing more are let go" {
-    # The limits themselves, and what happens when one is reached.
+    # The limits themselves, and what happens when one is reached. (lighttpd -p writes beyond its memory.)
     local limit
     for limit in 'max-read-idle *= 30' 'max-keep-alive-idle *= 15' 'max-write-idle *= 120' 'max-connections *= 10000'; do
-        lighttpd -p -f "$ROOT/lighttpd.conf" | grep -q "server\.$limit\$"
+        grep -q "^server\.$limit\b" "$ROOT/lighttpd.conf"
     done
     printf 'server.max-%s-idle := 1\n' read keep-alive >"$STATE_DIR/conf.d/quick.conf"
     start_server alone
