@@ -44,10 +44,10 @@ enum {
     STATE = 4,   /* writes the state folder */
     NET = 8,     /* connects to servers, and resolves their names in threads */
     TERMINAL = 16,
-    LINKS = 128,    /* a second name for a file of the state folder, beside the first */
-    SANITIZER = 32, /* LeakSanitizer looks through the process at its end, from another one */
-    VALGRIND = 64,  /* which makes the program's system calls, and between them its own */
-    EVERY = 128,
+    LINKS = 32,     /* a second name for a file of the state folder, beside the first */
+    SANITIZER = 64, /* LeakSanitizer looks through the process at its end, from another one */
+    VALGRIND = 128, /* which makes the program's system calls, and between them its own */
+    EVERY = 256,
 };
 
 static const unsigned roles[] = {
