@@ -21,7 +21,7 @@ rows() { jq -r "$1" "$OUT/build/bench.json"; }
         expect "of $part, rows or a reason" true \
             "$(rows "[.rows + .skipped | .[].part] | any(. == \"$part\")")"
     done
-    expect "rows without a figure" "" "$(rows '.rows[] | select(.value <= 0) | .row')"
+    expect "rows without a figure" "" "$(rows '.rows[] | select(.value < 0 or .value == null) | .row')"
     expect "references without a figure" "" \
         "$(rows '.rows[] | select(.reference != null and (.ratio // 0) <= 0) | .row')"
 }

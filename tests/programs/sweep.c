@@ -311,7 +311,7 @@ static void
 state_describe(const struct sweep *sweep, struct buf *out)
 {
     static const char *const cache[] = {
-        "SELECT position, id, raw, documented, space FROM models ORDER BY position",
+        "SELECT position, id, raw FROM models ORDER BY position",
         "SELECT * FROM scores ORDER BY position, benchmark",
         "SELECT name FROM official_providers ORDER BY name",
         "SELECT name, repo, rows, revision <> '', error FROM datasets ORDER BY name",
@@ -321,7 +321,7 @@ state_describe(const struct sweep *sweep, struct buf *out)
         "SELECT username, path FROM submissions ORDER BY username, path",
         "SELECT count(*) FROM request_staging",
         "SELECT name, profile, encoding, length FROM snapshots ORDER BY 1, 2, 3",
-        "SELECT file, etag FROM snapshots WHERE name <> 'board' ORDER BY file",
+        "SELECT file FROM snapshots WHERE name <> 'board' ORDER BY file",
     };
     char path[800];
     sqlite3 *db;
