@@ -307,12 +307,12 @@ answer(struct program *program, struct request *request, struct response *respon
 
     if (name != NULL && !profile_parse(name, &shown.profile))
         return response_detail(response, 400, "profile: expected documented or space");
-    if ((status = boards_refresh(program->boards, response)) != 0)
-        return status;
     for (size_t i = 0; i < request->queries; i++)
         whole = whole && strcmp(request->query[i].name, "profile") == 0;
-    return whole ? answer_whole(program, request, response, body, shown.profile)
-                 : answer_query(program, request, response, &shown);
+    if (!whole)
+        return answer_query(program, request, response, &shown);
+    status = boards_refresh(program->boards, response);
+    return status != 0 ? status : answer_whole(program, request, response, body, shown.profile);
 }
 
 /* The dataset's own parquet file. */
