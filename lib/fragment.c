@@ -103,7 +103,8 @@ pick(struct buf *out, const char *object, size_t length, const char *const *path
         for (const char *const *path = paths; *path != NULL && !whole; path++) {
             const char *rest = *path + prefix_length;
             if (strncmp(*path, prefix, prefix_length) != 0 ||
-                strncmp(rest, member.key, member.key_length) != 0)
+                strnlen(rest, member.key_length) != member.key_length ||
+                memcmp(rest, member.key, member.key_length) != 0)
                 continue;
             whole = rest[member.key_length] == '\0';
             if (rest[member.key_length] == '.' && member.value[0] == '{')
