@@ -80,7 +80,8 @@ crowd() {
             curl -s --max-time 120 -o /dev/null -d '{' "$address"
         done
     done
-    for user in carol dave erin; do
+    hubctl token dave erin frank >/dev/null
+    for user in dave erin frank; do
         for again in 200 409; do
             get /api/votes/acme/m1 -d '{"vote_type":"up","user_id":"'$user'"}' -H 'Content-Type: application/json' \
                 -H "Authorization: Bearer hf_local_$user"
