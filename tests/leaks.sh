@@ -55,7 +55,7 @@ traffic() {
     local folder=$1 test
     shift
     for test in "$@"; do
-        TMPDIR=$KEPT BUILD=$folder "$ROOT/tests/run.sh" "tests/$test.bats" >"$KEPT/$test" 2>&1 ||
+        TMPDIR=$KEPT BUILD=$folder timeout 900 "$ROOT/tests/run.sh" "tests/$test.bats" >"$KEPT/$test" 2>&1 ||
             wrong "$(grep -v '^ok' "$KEPT/$test")"
         printf '%-12s %s\n' "$test" "$(tail -1 "$KEPT/$test")"
     done
@@ -154,9 +154,9 @@ valgrind_all() {
     watch "$KEPT/programs" "${PROGRAMS[@]/%/.fcgi}"
     watch "$KEPT/fetchers" fetcher
     export PATIENCE=120
+    traffic "$KEPT/programs" openapi hub
     crowd
     fetchers
-    traffic "$KEPT/programs" openapi hub
     await "the end of all that is watched" nothing_watched || failed=1
     printf '\n%-12s %9s %9s %7s %11s %11s %7s\n' valgrind processes requests errors definitely indirectly killed
     local program
