@@ -94,6 +94,10 @@ column_open(const struct board *board, struct board_column *column,
                                      .words = stored->words };
     if (column->key == NULL || column->name == NULL || stored->group >= BOARD_GROUPS)
         return false;
+    /* Whoever reads these takes their numbers for granted. */
+    if ((column->group == BOARD_EVALUATION || column->group == BOARD_VALUE) &&
+        stored->kind != BOARD_NUMBER)
+        return false;
     switch (stored->kind) {
     case BOARD_TEXT:
         column->codes = array_at(board, stored->codes, rows, sizeof *column->codes);

@@ -57,11 +57,6 @@ held_apart() {
     expect "refused" $((300 - open)) "$(field unreached "$(<"$STATE_DIR/held")")"
     get /nothing --interface 127.0.0.2
     expect_status 404
-    # What it gives back it may have again.
-    kill $HOLDER
-    wait $HOLDER || true
-    again() { [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$API/nothing")" = 404 ]; }
-    await "its connections to be forgotten" again
 }
 
 @test "an address holds no more connections than the kernel is told to let it; others do not notice" {
