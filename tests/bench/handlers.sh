@@ -1,21 +1,13 @@
 #!/usr/bin/env bash
 # Measures the FastCGI programs against an empty one behind the same lighttpd, with as many processes
-# and as many bytes, in turns: a line each, separated by tabs,
-#
-#   NAME  UNIT  VALUE  REFERENCE  ITS VALUE  WANTED RATIO
-#
-#   tests/bench/handlers.sh    SECONDS_EACH=3 ROUNDS=3 REQUESTS=20000 CONNECTIONS=16
-#
-# Values are medians. The limits, the log and the counters are as they are in production. Everything runs
-# on 127.0.0.1 with generated data, and ends by itself.
+# and as many bytes. The limits, the log and the counters are as they are in production.
 set -euo pipefail
-# shellcheck source=tests/helper.bash
-. "$(dirname "$0")/../helper.bash"
-each=$(awk -v s="${SECONDS_EACH:-3}" 'BEGIN { print int(s + 0.999) }') rounds=${ROUNDS:-3} requests=${REQUESTS:-20000} connections=${CONNECTIONS:-16}
+# shellcheck source=tests/bench/lib.bash
+. "$(dirname "$0")/lib.bash"
+requests=${REQUESTS:-20000}
 VOTERS=100
 
 new_state
-trap stop_all EXIT
 # One address makes all requests, and more than it may: the limit is counted, and never reached.
 export RATE_LIMIT_REQUESTS=1000000 RATE_LIMIT_WINDOW=1 TRUSTED_PROXIES='["127.0.0.1"]'
 export HUB_RATE_API=1000000 HUB_RATE_RESOLVERS=1000000 HF_TOKEN=hf_local_server
@@ -57,50 +49,39 @@ pending_bytes=$(bytes_of /api/models/pending)
 } >"$STATE_DIR/conf.d/empty.conf"
 restart_server
 
-# rate PATH HEADER…: requests a second.
-rate() {
-    local path=$1
-    shift
-    wrk -t1 -c"$connections" -d"${each}s" "${@/#/-H}" "$API$path" | awk '/Requests\/sec/ { print $2 }'
-}
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+ours() { rate "$API$path" "${sent[@]}"; }
+nothing() { rate "$API/empty/$processes/$bytes"; }
 
-# row NAME PROCESSES BYTES PATH HEADER…: one line, after a look at the answer.
-row() {
-    local name=$1 processes=$2 bytes=$3 path=$4 i
-    shift 4
-    get "$path" "${@/#/-H}"
+# measure NAME PROCESSES BYTES PATH HEADER…: one line, after a look at the answer.
+measure() {
+    local name=$1 processes=$2 bytes=$3 path=$4 sent=("${@:5}")
+    get "$path" "${sent[@]/#/-H}"
     [[ $status = 200 || $status = 304 ]] || expect_status "200 or 304"
-    rate "$path" "$@" >/dev/null # every process has what it keeps
-    rm -f "$STATE_DIR"/{empty,handler}
-    for ((i = 0; i < rounds; i++)); do
-        rate "/empty/$processes/$bytes" >>"$STATE_DIR/empty"
-        rate "$path" "$@" >>"$STATE_DIR/handler"
-    done
-    printf '%s\trequests/s\t%s\tempty handler, %d processes, %d bytes\t%s\t%s\n' "$name" \
-        "$(median <"$STATE_DIR/handler")" "$processes" "$bytes" "$(median <"$STATE_DIR/empty")" "$wanted"
+    SECONDS_EACH=1 ours >/dev/null # every process has what it keeps
+    alternate nothing ours
+    row "$name" requests/s "$(median ours)" "empty handler, $processes processes, $bytes bytes" "$(median nothing)" "$wanted"
 }
 
 # With an etag of the answer before.
-row_304() {
+measure_304() {
     get "$3"
-    row "$1, 304" "$2" 300 "$3" "If-None-Match: $(header etag)"
+    measure "$1, 304" "$2" 300 "$3" "If-None-Match: $(header etag)"
 }
 
 wanted='>= 0.90'
-row_304 "/api/leaderboard/formatted" 2 "/api/leaderboard/formatted"
-row "/api/health" 2 300 "/api/health"
-row_304 "/api/leaderboard/snapshots" 2 "/api/leaderboard/snapshots"
-row_304 "/api/leaderboard/models/{model}" 2 "/api/leaderboard/models/$(query 'SELECT name FROM models LIMIT 1')"
+measure_304 "/api/leaderboard/formatted" 2 "/api/leaderboard/formatted"
+measure "/api/health" 2 300 "/api/health"
+measure_304 "/api/leaderboard/snapshots" 2 "/api/leaderboard/snapshots"
+measure_304 "/api/leaderboard/models/{model}" 2 "/api/leaderboard/models/$(query 'SELECT name FROM models LIMIT 1')"
 wanted='>= 0.85'
-row "/api/votes/model/{model}" 4 300 "/api/votes/model/$model"
-row "/api/votes/user/{user}" 4 300 "/api/votes/user/$user"
-row "/api/models/{model}/status" 4 300 "/api/models/$submitted/status"
+measure "/api/votes/model/{model}" 4 300 "/api/votes/model/$model"
+measure "/api/votes/user/{user}" 4 300 "/api/votes/user/$user"
+measure "/api/models/{model}/status" 4 300 "/api/models/$submitted/status"
 wanted='>= 0.90'
-row_304 "/api/models/status" 4 "/api/models/status"
+measure_304 "/api/models/status" 4 "/api/models/status"
 wanted=
-row "/api/models/status, $requests submissions" 4 "$status_bytes" "/api/models/status"
-row "/api/models/pending, $requests submissions" 4 "$pending_bytes" "/api/models/pending"
+measure "/api/models/status, $requests submissions" 4 "$status_bytes" "/api/models/status"
+measure "/api/models/pending, $requests submissions" 4 "$pending_bytes" "/api/models/pending"
 
 # Votes: each is a new one, and is on disk when it is acknowledged. Against what the file system does: one
 # small write after the other, each made durable.
@@ -125,26 +106,20 @@ END
 export VOTERS
 votes_there() { query "SELECT count(*) FROM votes WHERE username LIKE 'bench%'"; }
 
-# vote CONNECTIONS SECONDS: votes a second, and the 99th percentile of their times in milliseconds.
+# vote: votes a second of $clients clients, and the 99th percentile of their times in milliseconds. (wrk knows
+# whole seconds only.)
 vote() {
-    local rate p99 refused
+    local figures p99 refused
     # What was on its way when the last run ended was counted, but not by it.
     FIRST=$(($(votes_there) + VOTERS))
     export FIRST
-    read -r _ rate p99 refused < <(wrk -t1 -c"$1" -d"${2}s" -s "$STATE_DIR/vote.lua" "$API" | grep '^voted')
+    read -r _ figures p99 refused < <(wrk -t1 -c"$clients" -d"$(jq -n "$SECONDS_EACH | ceil")s" -s "$STATE_DIR/vote.lua" "$API" | grep '^voted')
     [ "$refused" = 0 ] || { echo "$refused votes were refused" >&2; exit 1; }
-    echo "$rate $p99"
+    echo "$figures $p99"
 }
-vote 1 1 >/dev/null # whose the tokens are
+fsync() { "$PROGRAM_DIR/tests/fsync" "$STATE_DIR/fsync.file" "$(jq -n "$SECONDS_EACH | ceil")"; }
 for clients in 1 4 16; do
-    rm -f "$STATE_DIR"/{fsync,votes}
-    for ((i = 0; i < rounds; i++)); do
-        "$PROGRAM_DIR/tests/fsync" "$STATE_DIR/fsync.file" "$each" >>"$STATE_DIR/fsync"
-        vote "$clients" "$each" >>"$STATE_DIR/votes"
-    done
-    fsync=$(median <"$STATE_DIR/fsync")
-    printf 'POST /api/votes, %d clients\tvotes/s\t%s\tfsync\t%s\t>= 0.80\n' "$clients" \
-        "$(cut -d' ' -f1 "$STATE_DIR/votes" | median)" "$fsync"
-    printf 'POST /api/votes, %d clients, 99th percentile\tms\t%s\tfsync\t%s\n' "$clients" \
-        "$(cut -d' ' -f2 "$STATE_DIR/votes" | median)" "$(awk -v f="$fsync" 'BEGIN { printf "%.3f", 1000 / f }')"
+    alternate fsync vote # the first votes ask whose the tokens are
+    row "POST /api/votes, $clients clients" votes/s "$(median vote)" fsync "$(median fsync)" ">= 0.80"
+    row "POST /api/votes, $clients clients, 99th percentile" ms "$(median vote 2)" fsync "$(jq -n "1000 / $(median fsync)")"
 done

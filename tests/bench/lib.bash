@@ -94,7 +94,7 @@ load() {
 rate() { load "$@" | awk '/^Requests\/sec/ { print $2 }'; }
 
 # alternate COMMAND…: the commands by turns, so that a slow moment of the machine is everybody's; each prints
-# a number. `median COMMAND` is the median of its numbers.
+# a number, or several. `median COMMAND [N]` is the median of its (N-th) numbers.
 alternate() {
     local command
     rm -f "$STATE_DIR"/figure.*
@@ -107,7 +107,9 @@ alternate() {
         done
     done
 }
-median() { sort -n "$STATE_DIR/figure.$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+median() {
+    awk -v n="${2:-1}" '{ print $n }' "$STATE_DIR/figure.$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
 
 # resident PID…, proportional PID…: kB, as the sum over the processes; the latter counts what several share
 # once.
