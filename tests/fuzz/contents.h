@@ -43,9 +43,7 @@ contents_publish(const struct config *config)
 
     promise(leaderboard_load(&leaderboard, config->leaderboard, &why), why.text);
     pull.leaderboard = &leaderboard;
-    promise(db_open(&pull.db, fuzz_path("cache.db"), SQL_DATABASE_CACHE, DB_WRITER, &why) == DB_OK,
-            why.text);
-    promise((pull.hub = hub_open(config, &why)) != NULL, why.text);
+    served_pull(&pull);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         served_count = 0;
         served_add("train.jsonl", texts[i], strlen(texts[i]));

@@ -9,6 +9,7 @@
 
 #include "hub_private.h"
 #include "json.h"
+#include "pull.h"
 
 enum { SERVED_FILES = 64 };
 
@@ -187,6 +188,17 @@ transfer_run(struct hub *hub, transfer_source *source, transfer_sink *sink, void
         if (!sink(context, transfer))
             break;
     }
+}
+
+/* A pull from it, into a new database; both are the caller's. */
+static inline void
+served_pull(struct pull *pull)
+{
+    struct error why = { "" };
+
+    promise(db_open(&pull->db, fuzz_path("cache.db"), SQL_DATABASE_CACHE, DB_WRITER, &why) == DB_OK,
+            why.text);
+    promise((pull->hub = hub_open(pull->config, &why)) != NULL, why.text);
 }
 
 #endif

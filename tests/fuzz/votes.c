@@ -15,12 +15,8 @@ static struct state state;
 static void
 target_start(void)
 {
-    struct error why = { "" };
-
     fuzz_config(&config, 0);
-    promise(db_open(&pull.db, fuzz_path("cache.db"), SQL_DATABASE_CACHE, DB_WRITER, &why) == DB_OK,
-            why.text);
-    promise((pull.hub = hub_open(&config, &why)) != NULL, why.text);
+    served_pull(&pull);
     state_keep(&state, fuzz_path("cache.db"));
 }
 
