@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ETAG_HEX = 32 };
-
 struct answer {
     uint64_t state; /* 0: there is none */
     char *target, *etag, *cache_control, *headers;

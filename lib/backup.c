@@ -41,10 +41,8 @@ static bool
 folder_of_sync(const char *path, struct error *why)
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash == NULL || slash == path ? 1 : (size_t)(slash - path);
 
-    snprintf(folder, sizeof folder, "%.*s", (int)length, slash == NULL ? "." : path);
+    file_folder(folder, path);
     return folder_sync(folder, why);
 }
 

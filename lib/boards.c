@@ -10,7 +10,6 @@
 
 enum {
     RETRY_AFTER_S = 10,
-    ETAG_HEX = 32,
     PAST_KEPT = 2,
     BUILDS_MAX = 20, /* past boards that are built for one address, in */
     BUILDS_WINDOW_S = 600,

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 enum { SHA1_HEX = 41, SHA256_HEX = 65 }; /* bytes, with the NUL */
+enum { ETAG_HEX = 32 };                  /* digits of a SHA-256 that our entity tags begin with */
 
 /* SHA-256 in lower-case hexadecimal. */
 void digest_sha256(const void *bytes, size_t length, char hex[SHA256_HEX]);

@@ -87,6 +87,15 @@ file_draft_drop(struct file_draft *draft)
     unlink(draft->path);
 }
 
+void
+file_folder(char folder[PATH_MAX], const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == NULL || slash == path ? 1 : (size_t)(slash - path);
+
+    snprintf(folder, PATH_MAX, "%.*s", (int)length, slash == NULL ? "." : path);
+}
+
 bool
 file_publish(const char *path, const void *bytes, size_t length, struct error *why)
 {
@@ -94,8 +103,7 @@ file_publish(const char *path, const void *bytes, size_t length, struct error *w
     struct file_draft draft;
     char folder[PATH_MAX];
 
-    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path),
-             slash == NULL ? "." : path);
+    file_folder(folder, path);
     if (!file_draft_open(&draft, folder, slash == NULL ? path : slash + 1, why))
         return false;
     file_draft_put(&draft, bytes, length);

@@ -42,6 +42,9 @@ bool file_draft_publish(struct file_draft *draft, const char *path, struct error
 
 void file_draft_drop(struct file_draft *draft);
 
+/* The folder that a path is in: "." for a bare name. */
+void file_folder(char folder[4096], const char *path);
+
 /* Locks a file (flock) that is open as `fd`, waiting up to wait_ms for it. The kernel keeps the
  * queue and gives the lock back when its holder dies. Takes SIGALRM for itself. False when it is
  * not to be had in time, or with another errno than EINTR and EWOULDBLOCK. */

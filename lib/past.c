@@ -1,5 +1,6 @@
 #include "past.h"
 
+#include "digest.h"
 #include "json.h"
 #include "rows.h"
 #include "timestamp.h"
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ETAG_DIGITS = 32, REVISION_MIN = 7, DATE_LENGTH = 10, ID_DIGITS = 18 };
+enum { REVISION_MIN = 7, DATE_LENGTH = 10, ID_DIGITS = 18 };
 
 static const char hex_digits[] = "0123456789abcdef", digits[] = "0123456789";
 
@@ -44,7 +45,7 @@ looked_up(struct db *db, enum history_lookup found, const char *what, const char
                                      : PAST_UNREADABLE;
 }
 
-/* By a text of digits, which may begin with ETAG_DIGITS of an entity tag, or be one of lighttpd's.
+/* By a text of digits, which may begin with ETAG_HEX of an entity tag, or be one of lighttpd's.
  * HISTORY_ABSENT as well when it is too short or too long for what it could be. */
 static enum history_lookup
 find_digits(struct db *db, const char *text, struct history_snapshot *snapshot, struct error *why)
@@ -52,7 +53,7 @@ find_digits(struct db *db, const char *text, struct history_snapshot *snapshot, 
     enum history_lookup found = HISTORY_ABSENT;
     size_t length = strspn(text, hex_digits);
 
-    if (length == ETAG_DIGITS || length == strspn(text, digits)) {
+    if (length == ETAG_HEX || length == strspn(text, digits)) {
         int64_t id = db_number(db_query(db, SQL_PAST_ETAG, DB_BYTES(text, length)), 0);
         found = history_find(db, id, snapshot, why);
     }
@@ -78,7 +79,7 @@ time_of(const char *text)
 enum past_result
 past_find(struct db *db, const char *text, struct history_snapshot *snapshot, struct error *why)
 {
-    char tag[ETAG_DIGITS * 2];
+    char tag[ETAG_HEX * 2];
     int64_t time;
 
     if (text[0] == '"' || strncmp(text, "W/\"", 3) == 0) {
@@ -88,7 +89,7 @@ past_find(struct db *db, const char *text, struct history_snapshot *snapshot, st
                          why);
     }
     size_t length = strspn(text, hex_digits);
-    if (length == ETAG_DIGITS && text[length] == '-')
+    if (length == ETAG_HEX && text[length] == '-')
         return looked_up(db, find_digits(db, text, snapshot, why), "was answered with the ETag",
                          text, why);
     if (text[length] == '\0' && length >= REVISION_MIN && length < SHA1_HEX)

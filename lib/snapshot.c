@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEEP_S = 3600, ETAG_HEX = 32, WINDOW = 256 * 1024 };
+enum { KEEP_S = 3600, WINDOW = 256 * 1024 };
 
 /* What lasting names begin with. */
 #define DIRECT "direct."
