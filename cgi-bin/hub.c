@@ -390,7 +390,6 @@ commit_post(void *context, struct request *request, struct response *response)
         hubcommit_make(call.store, &call.repo, &commit, &request->arena, &why);
     if (result != HUBSTORE_OK)
         return hubcall_failed(&call, result, &why);
-    hubstore_checkpoint(call.store, false);
     const char *sha = call.repo.head.sha;
     const char *url =
         arena_format(&request->arena, "%s/%s%s/commit/%s", hubcall_origin(&call, false),
@@ -560,7 +559,6 @@ hub_run(struct hub *hub, const struct config *config, const char *path)
     hub->quota = hubquota_open();
     int code = app_run(&app);
     hubquota_close(hub->quota);
-    hubstore_checkpoint(hub->store, true);
     hubstore_close(hub->store);
     return code;
 }

@@ -15,6 +15,7 @@
 enum {
     BUSY_TIMEOUT_MS = 5000,
     CHECKPOINT_WAIT_MS = 250, /* for readers, while all writers wait */
+    WAL_PAGES_USUAL = 1000,   /* after which what can be copied back is */
     READ_TRIES = 100,
     INDEX_REGION = 32 * 1024, /* what SQLite maps of the WAL's index at once */
 };
@@ -197,6 +198,17 @@ db_prepare_controls(struct db *db, struct error *why)
     return true;
 }
 
+static int
+on_wal(void *context, sqlite3 *handle, const char *schema, int pages)
+{
+    struct db *db = context;
+
+    (void)handle;
+    (void)schema;
+    db->wal_pages = pages;
+    return SQLITE_OK;
+}
+
 /* Everything after the handle exists; the caller closes on failure. */
 static enum db_result
 db_set_up(struct db *db, const char *path, enum sql_database database, enum db_mode mode,
@@ -231,6 +243,7 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
         db_unlock(db);
         if (!set)
             return DB_FAILED;
+        sqlite3_wal_hook(db->handle, on_wal, db);
         enum db_result result = db_migrate(db, database, why);
         if (result == DB_OTHER)
             goto other;
@@ -432,6 +445,11 @@ db_commit(struct db *db, struct error *why)
         db_rollback(db);
         return DB_FAILED;
     }
+    /* A log that is copied back begins again at its start: it stays short, and a commit need not
+     * make its file longer, which costs as much as the rest of it. What fails here is lost to
+     * nobody, and is tried again after the next commit. */
+    if (db->wal_pages > WAL_PAGES_USUAL)
+        sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     db_unlock(db);
     return DB_OK;
 }
@@ -462,7 +480,7 @@ db_checkpoint(struct db *db, struct error *why)
     if (!db_lock(db, why))
         return DB_FAILED;
     sqlite3_busy_timeout(db->handle, CHECKPOINT_WAIT_MS);
-    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
     db_unlock(db);
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)

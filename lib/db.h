@@ -5,9 +5,9 @@
  * reset before the function that stepped it returns.
  *
  * Writing: SQLite 3.7.0 to 3.51.2 can lose a commit that races a checkpoint (the WAL-reset bug), so
- * every writer holds one lock file (flock) round BEGIN IMMEDIATE … COMMIT, never checkpoints by
- * itself (wal_autocheckpoint=0), and one program alone calls db_checkpoint(), under the same lock.
- * The lock also queues writers fairly, which busy_timeout does not. */
+ * every writer holds one lock file (flock) round BEGIN IMMEDIATE … COMMIT and the checkpoint that
+ * may follow it; SQLite's own (wal_autocheckpoint) come outside of it and are off. The lock also
+ * queues writers fairly, which busy_timeout does not. */
 #ifndef DB_H
 #define DB_H
 
@@ -42,6 +42,7 @@ struct db {
     sqlite3 *handle;
     sqlite3_stmt *controls[DB_CONTROLS];
     int lock;                            /* descriptor of PATH.lock, -1 for a reader */
+    int wal_pages;                       /* length of the WAL after the last commit */
     unsigned char seen[DB_INDEX_HEADER]; /* by db_unchanged() */
     sqlite3_stmt *statements[SQL_COUNT]; /* NULL for those of another database */
 };
@@ -110,7 +111,8 @@ const char *db_column_text(sqlite3_stmt *statement, int index);
 
 /* A write transaction: takes the lock file and begins at once. DB_FAILED when it could not, also
  * when another file has taken the database's place: what is written then would be lost. Ends with
- * db_commit(), or db_rollback(); a failed commit is rolled back. */
+ * db_commit(), or db_rollback(); a failed commit is rolled back. Where the WAL has become long,
+ * db_commit() copies back what no reader needs of it, and waits for nobody. */
 enum db_result db_begin(struct db *db, struct error *why) __attribute__((warn_unused_result));
 enum db_result db_commit(struct db *db, struct error *why) __attribute__((warn_unused_result));
 void db_rollback(struct db *db);
@@ -120,8 +122,8 @@ void db_rollback(struct db *db);
 bool db_snapshot_begin(struct db *db, struct error *why) __attribute__((warn_unused_result));
 void db_snapshot_end(struct db *db);
 
-/* Copies the WAL back into the database under the lock, and truncates it when no reader holds it.
- */
+/* Copies the WAL back into the database under the lock, all of it where its readers end within a
+ * moment. The next commit begins it anew and cuts its file to a usual length. */
 enum db_result db_checkpoint(struct db *db, struct error *why) __attribute__((warn_unused_result));
 
 /* A number that changes when another connection has committed; -1 when it cannot be read. A

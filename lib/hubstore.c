@@ -7,23 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAL_PAGES_MAX = 1000 };
-
 const char *
 hubstore_kind_name(enum hubstore_kind kind)
 {
     return kind == HUBSTORE_MODEL ? "model" : "dataset";
-}
-
-static int
-on_wal(void *context, sqlite3 *handle, const char *name, int pages)
-{
-    struct hubstore *store = context;
-
-    (void)handle;
-    (void)name;
-    store->wal_pages = pages;
-    return SQLITE_OK;
 }
 
 enum hubstore_result
@@ -35,7 +22,6 @@ hubstore_open(struct hubstore **opened, const char *path, struct error *why)
         return HUBSTORE_FAILED;
     *opened = mem_zero(1, sizeof **opened);
     (*opened)->db = db;
-    sqlite3_wal_hook(db->handle, on_wal, *opened);
     return HUBSTORE_OK;
 }
 
@@ -46,16 +32,6 @@ hubstore_close(struct hubstore *store)
         return;
     db_close(store->db);
     free(store);
-}
-
-void
-hubstore_checkpoint(struct hubstore *store, bool now)
-{
-    struct error why;
-
-    /* A checkpoint that fails loses nothing: the log stays, and the next one takes it along. */
-    if ((now || store->wal_pages > WAL_PAGES_MAX) && db_checkpoint(store->db, &why) == DB_OK)
-        store->wal_pages = 0;
 }
 
 /* What a query that found no row means. */

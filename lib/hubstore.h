@@ -31,7 +31,6 @@ enum hubstore_kind { HUBSTORE_MODEL, HUBSTORE_DATASET };
 
 struct hubstore {
     struct db *db;
-    int wal_pages; /* length of the write-ahead log after the last commit */
 };
 
 struct hubstore_user {
@@ -73,10 +72,6 @@ const char *hubstore_kind_name(enum hubstore_kind kind);
 enum hubstore_result hubstore_open(struct hubstore **store, const char *path, struct error *why)
     __attribute__((warn_unused_result));
 void hubstore_close(struct hubstore *store);
-
-/* Copies the write-ahead log into the database when it has grown long, or `now`. Call it after
- * writing, outside of any transaction. */
-void hubstore_checkpoint(struct hubstore *store, bool now);
 
 /* Whose token this is: HUBSTORE_OK, HUBSTORE_MISSING or HUBSTORE_FAILED. */
 enum hubstore_result hubstore_user(struct hubstore *store, const char *token,

@@ -179,7 +179,6 @@ put_end(struct hubcall *call, enum hubstore_result result, const char *etag,
 {
     if (result != HUBSTORE_OK)
         return hubcall_failed(call, result, why);
-    hubstore_checkpoint(call->store, false);
     response_header(call->response, "ETag", arena_format(&call->request->arena, "\"%s\"", etag));
     return 200;
 }

@@ -59,9 +59,10 @@ SELECT content FROM request_staging WHERE path = ?1 AND oid = ?2;
 -- name: request_unstage
 DELETE FROM request_staging;
 
--- The revision that waits for its evaluation: what a vote on a model is about.
+-- The revision that waits for its evaluation: what a vote on a model is about. (+status: a model has few
+-- requests, the index of the states would give all that wait.)
 -- name: request_pending_revision
-SELECT revision FROM requests WHERE model = ?1 AND status = 'PENDING'
+SELECT revision FROM requests WHERE model = ?1 AND +status = 'PENDING'
 ORDER BY submitted_at DESC, path DESC LIMIT 1;
 
 -- One entry for each (model, revision, precision): the latest submission.
@@ -127,7 +128,7 @@ SELECT path FROM requests WHERE path = ?1 AND status NOT IN ('FINISHED', 'FAILED
 -- … an official provider's model that is finished in this precision, …
 -- name: request_official
 SELECT path FROM requests
-WHERE model = ?1 AND precision = ?2 AND status = 'FINISHED'
+WHERE model = ?1 AND precision = ?2 AND +status = 'FINISHED'
     AND EXISTS (SELECT 1 FROM official_providers WHERE name = ?3)
 ORDER BY submitted_at DESC LIMIT 1;
 

@@ -113,3 +113,12 @@ models 13 /api/models/acme/m1/status
 system 11 /api/health
 END
 }
+
+@test "the log of the database stays short, however many votes come between two syncs" {
+    local db=$BATS_TEST_TMPDIR/cache.db
+    "$PROGRAM_DIR/tests/cast" "$db" votes 2000 1 >"$BATS_TEST_TMPDIR/acknowledged"
+    # A vote is some seven pages of 4 KB, so all of them would be 50 MB.
+    [ "$(stat -c %s "$db-wal")" -le 5000000 ]
+    expect "votes" "$(wc -l <"$BATS_TEST_TMPDIR/acknowledged")" "$(sqlite3 "$db" 'SELECT count(*) FROM votes')"
+    expect "integrity" ok "$(sqlite3 "$db" 'PRAGMA integrity_check')"
+}

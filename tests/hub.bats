@@ -547,7 +547,7 @@ git_of() {
     [ "$STATUS" = 403 ]
     ask GET "$(sed 's/expires=[0-9]*/expires=9999999999/' <<< "$there")"
     [ "$STATUS" = 403 ]
-    cp "$STATE_DIR/hub.db" "$T"
+    sqlite3 "$STATE_DIR/hub.db" ".backup '$T/hub.db'"
     hub_start "$T" HUB_ADDRESS_SECONDS=0
     OWN_PID=$HUB_PID
     ask GET /datasets/acme/small/resolve/main/sub/rows.parquet

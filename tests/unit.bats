@@ -24,3 +24,10 @@ unit() { "$PROGRAM_DIR/tests/unit" "$1"; }
     no grep -vE "^($(echo $whole | tr ' ' '|'))	|SCAN CONSTANT ROW|SCAN \(subquery" <(grep SCAN "$STATE_DIR/plans")
     [ "$(grep -c SEARCH "$STATE_DIR/plans")" -ge 30 ]
 }
+
+@test "only the lists of all submissions go through those in a state; a model's are found by the model" {
+    STATE_DIR=$BATS_TEST_TMPDIR
+    "$PROGRAM_DIR/tests/history" "$STATE_DIR/cache.db" plans >"$STATE_DIR/plans"
+    run awk '/requests_status/ { print $1 }' "$STATE_DIR/plans"
+    [ "${lines[*]}" = "request_listed request_pending request_place" ]
+}

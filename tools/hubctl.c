@@ -252,7 +252,6 @@ import_level(struct job *job, const char *folder, const char *id, int level)
         result = import_repo(job, folder, id);
         arena_free(&job->arena);
         job->arena = kept;
-        hubstore_checkpoint(job->store, false);
         return result;
     }
     if (count < 0) {
@@ -484,7 +483,6 @@ main(int argc, char **argv)
         fprintf(stderr, "hubctl: %s\n", job.why.text);
     } else {
         code = command->run(&job);
-        hubstore_checkpoint(job.store, true);
         hubstore_close(job.store);
     }
     arena_free(&job.arena);

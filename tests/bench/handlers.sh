@@ -88,8 +88,10 @@ measure "/api/models/pending, $requests submissions" 4 "$pending_bytes" "/api/mo
 eval "hubctl token bench{1..$VOTERS}" >/dev/null
 query "SELECT DISTINCT model FROM requests WHERE status = 'PENDING' ORDER BY model" >"$STATE_DIR/models"
 cat >"$STATE_DIR/vote.lua" <<'END'
-local models, voters, number = {}, tonumber(os.getenv("VOTERS")), tonumber(os.getenv("FIRST"))
+local models, voters, voter = {}, tonumber(os.getenv("VOTERS")), nil
+number = tonumber(os.getenv("FIRST"))
 for line in io.lines(os.getenv("STATE_DIR") .. "/models") do models[#models + 1] = line end
+function setup(thread) voter = thread end
 function request()
     local voter, model = number % voters + 1, models[math.floor(number / voters) + 1]
     number = number + 1
@@ -99,21 +101,19 @@ function request()
     }, '{"vote_type":"up","user_id":"bench' .. voter .. '"}')
 end
 function done(summary, latency)
-    io.write(string.format("voted %.1f %.3f %d\n", (summary.requests - summary.errors.status) / summary.duration * 1e6,
-        latency:percentile(99) / 1000, summary.errors.status))
+    io.write(string.format("voted %.1f %.3f %d %d\n", (summary.requests - summary.errors.status) / summary.duration * 1e6,
+        latency:percentile(99) / 1000, summary.errors.status, voter:get("number")))
 end
 END
 export VOTERS
-votes_there() { query "SELECT count(*) FROM votes WHERE username LIKE 'bench%'"; }
-
 # vote: votes a second of $clients clients, and the 99th percentile of their times in milliseconds. (wrk knows
 # whole seconds only.)
 vote() {
-    local figures p99 refused
-    # What was on its way when the last run ended was counted, but not by it.
-    FIRST=$(($(votes_there) + VOTERS))
+    local figures p99 refused next
+    FIRST=$(cat "$STATE_DIR/next" 2>/dev/null || echo 0)
     export FIRST
-    read -r _ figures p99 refused < <(wrk -t1 -c"$clients" -d"$(jq -n "$SECONDS_EACH | ceil")s" -s "$STATE_DIR/vote.lua" "$API" | grep '^voted')
+    read -r _ figures p99 refused next < <(wrk -t1 -c"$clients" -d"$(jq -n "$SECONDS_EACH | ceil")s" -s "$STATE_DIR/vote.lua" "$API" | grep '^voted')
+    echo "$next" >"$STATE_DIR/next"
     [ "$refused" = 0 ] || { echo "$refused votes were refused" >&2; exit 1; }
     echo "$figures $p99"
 }
