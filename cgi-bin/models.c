@@ -1,7 +1,8 @@
 /* /api/models: what is submitted, what waits, and new submissions.
  *
- * The lists are kept in memory until a request changes, or until their waiting times are
- * WAIT_AGE_S old. */
+ * The lists are kept in memory until a request changes. Their waiting times are those of the last
+ * full minute, so that for its length every process gives the same bytes under the same entity tag.
+ */
 #include "answers.h"
 #include "auth.h"
 #include "form.h"
@@ -24,7 +25,7 @@ enum {
     TEXT_MAX = 128,
     NAME_MAX_BYTES = 96,
     ID_MAX_BYTES = 193, /* provider/name */
-    WAIT_AGE_S = 10,
+    MINUTE_S = 60,
     RETRY_AFTER_S = 10,
     DAY_S = 86400,
     LOGIN_PLACES = 1, /* of the four processes that lighttpd.conf gives this program */
@@ -39,87 +40,90 @@ struct models_program {
     const struct config *config;
     struct store reader, writer;
     struct gate login, gate; /* for tokens, for models */
+    uint64_t state;          /* requests_state() */
+    char fingerprint[128];   /* of the requests then */
+    uint64_t seen, opened;   /* the reader's state and file then */
     struct page_kept {
         struct kept kept;
-        char fingerprint[128];  /* of the requests that it shows */
-        uint64_t state, opened; /* of the reader; 0: never made */
-        time_t made_at;
+        uint64_t state; /* of what it shows; 0: never made */
+        time_t as_of;   /* its waiting times */
     } pages[PAGES];
 };
 
 /* ---- the lists ---- */
 
-/* What the list of all depends on: not on votes, which most commits are. */
-static bool
-page_fingerprint(struct db *db, char fingerprint[128], struct error *why)
+/* A number that is a higher one once a request has changed: not by votes, which most commits are.
+ * 0, with `why`, when the database cannot say. */
+static uint64_t
+requests_state(struct models_program *models, struct error *why)
 {
-    sqlite3_stmt *row = db_query(db, SQL_REQUEST_FINGERPRINT, DB_NULL);
+    uint64_t seen = store_state(&models->reader);
 
-    if (!db_next(db, row, why))
-        return false;
-    snprintf(fingerprint, 128, "%s", db_column_text(row, 0));
+    if (models->state != 0 && seen == models->seen)
+        return models->state;
+    sqlite3_stmt *row = db_query(models->reader.db, SQL_REQUEST_FINGERPRINT, DB_NULL);
+    if (!db_next(models->reader.db, row, why))
+        return 0;
+    const char *fingerprint = db_column_text(row, 0);
+    if (models->state == 0 || models->opened != models->reader.opened ||
+        strcmp(models->fingerprint, fingerprint) != 0)
+        models->state++;
+    snprintf(models->fingerprint, sizeof models->fingerprint, "%s", fingerprint);
     db_done(row);
-    return true;
+    models->seen = seen;
+    models->opened = models->reader.opened;
+    return models->state;
 }
 
+/* Makes the page anew where it shows what is not so any more. */
 static bool
-page_put(struct db *db, enum page page, struct buf *out, struct error *why)
-{
-    if (!(page == PAGE_STATUS
-              ? submission_put_lists(db, out, why)
-              : submission_put_pending(db, page == PAGE_PENDING_BY_VOTES, out, why)))
-        return false;
-    if (!buf_ok(out))
-        error_set(why, "the list does not fit into memory");
-    return buf_ok(out);
-}
-
-/* Makes the page anew where it is too old, or shows what is not so any more. */
-static bool
-page_refresh(struct models_program *models, enum page page, struct buf *out, struct error *why)
+page_refresh(struct models_program *models, enum page page, struct buf *out,
+             struct metrics *metrics, struct error *why)
 {
     struct page_kept *kept = &models->pages[page];
-    uint64_t state = store_state(&models->reader);
     struct db *db = models->reader.db;
-    char fingerprint[sizeof kept->fingerprint] = "";
-    time_t now = time(NULL);
+    time_t as_of = time(NULL) / MINUTE_S * MINUTE_S;
+    uint64_t state =
+        page == PAGE_STATUS ? requests_state(models, why) : store_state(&models->reader);
 
-    bool old = kept->opened != models->reader.opened || now - kept->made_at >= WAIT_AGE_S ||
-               now < kept->made_at;
-    if (!old && state == kept->state)
+    if (state == 0)
+        return false;
+    metrics_count(metrics, state == kept->state && as_of == kept->as_of ? METRIC_BODY_KEPT
+                                                                        : METRIC_BODY_MADE);
+    if (state == kept->state && as_of == kept->as_of)
         return true;
     if (!db_snapshot_begin(db, why))
         return false;
-    bool good = page != PAGE_STATUS || page_fingerprint(db, fingerprint, why);
-    if (good && (old || page != PAGE_STATUS || strcmp(kept->fingerprint, fingerprint) != 0) &&
-        (good = page_put(db, page, out, why))) {
-        kept_take(&kept->kept, out);
-        memcpy(kept->fingerprint, fingerprint, sizeof fingerprint);
-        kept->opened = models->reader.opened;
-        kept->made_at = now;
-    }
-    if (good)
-        kept->state = state;
+    bool good = page == PAGE_STATUS
+                    ? submission_put_lists(db, as_of, out, why)
+                    : submission_put_pending(db, page == PAGE_PENDING_BY_VOTES, as_of, out, why);
     db_snapshot_end(db);
-    return good;
+    if (good && !buf_ok(out)) {
+        error_set(why, "the list does not fit into memory");
+        good = false;
+    }
+    if (!good)
+        return false;
+    kept_take(&kept->kept, out);
+    kept->state = state;
+    kept->as_of = as_of;
+    return true;
 }
 
 static int
 answer_page(struct models_program *models, struct request *request, struct response *response,
             enum page page)
 {
-    struct page_kept *kept = &models->pages[page];
-    time_t made_at = kept->made_at;
+    struct kept *kept = &models->pages[page].kept;
     struct error why = { 0 };
     int status = store_open(&models->reader, response);
 
     if (status != 0)
         return status;
-    if (!page_refresh(models, page, &response->body, &why))
+    if (!page_refresh(models, page, &response->body, request->metrics, &why))
         return store_failed(&models->reader, response, &why);
-    metrics_count(request->metrics, kept->made_at == made_at ? METRIC_BODY_KEPT : METRIC_BODY_MADE);
-    response->kept = &kept->kept;
-    response->etag = kept->kept.etag;
+    response->kept = kept;
+    response->etag = kept->etag;
     response->cache_control = "no-cache";
     response->type = "application/json";
     return 200;
@@ -173,11 +177,11 @@ get_one(void *context, struct request *request, struct response *response)
                                "model_id: '%s' is no id of a model: expected provider/name", id);
     if ((status = store_open(&models->reader, response)) != 0)
         return status;
-    uint64_t state = store_state(&models->reader);
+    uint64_t state = requests_state(models, &why);
     if (answers_give(request, response, state))
         return 200;
     struct db *db = models->reader.db;
-    if (!db_snapshot_begin(db, &why))
+    if (state == 0 || !db_snapshot_begin(db, &why))
         return store_failed(&models->reader, response, &why);
     bool good = submission_put_one(db,
                                    db_query(db, SQL_REQUEST_LATEST, DB_TEXT(id),

@@ -20,19 +20,16 @@ status_name(const char *status)
 
 /* The rows of SQL_REQUEST_LISTED and SQL_REQUEST_PENDING as a list. */
 static bool
-put_list(struct db *db, sqlite3_stmt *row, const char *status, bool votes, struct buf *out,
-         struct error *why)
+put_list(struct db *db, sqlite3_stmt *row, const char *status, bool votes, time_t as_of,
+         struct buf *out, struct error *why)
 {
-    struct timespec now;
     char wait[40];
 
-    clock_gettime(CLOCK_REALTIME, &now);
     buf_byte(out, '[');
     for (bool first = true; db_next(db, row, why); first = false) {
         int64_t since = sqlite3_column_int64(row, 7);
-        bool past = since > 0 && since <= now.tv_sec;
-        snprintf(wait, sizeof wait, "%lld.%lds", past ? (long long)(now.tv_sec - since) : 0LL,
-                 past ? now.tv_nsec / 100000000 : 0L);
+        snprintf(wait, sizeof wait, "%lld.0s",
+                 since > 0 && since <= as_of ? (long long)(as_of - since) : 0LL);
         buf_text(out, first ? "{" : ",{");
         json_put_text_member(out, "name", db_column_text(row, 0));
         json_put_text_member(out, "submitter", db_column_text(row, 1));
@@ -52,7 +49,7 @@ put_list(struct db *db, sqlite3_stmt *row, const char *status, bool votes, struc
 }
 
 bool
-submission_put_lists(struct db *db, struct buf *out, struct error *why)
+submission_put_lists(struct db *db, time_t as_of, struct buf *out, struct error *why)
 {
     static const struct {
         const char *key, *status, *name;
@@ -65,17 +62,18 @@ submission_put_lists(struct db *db, struct buf *out, struct error *why)
     for (size_t i = 0; good && i < sizeof lists / sizeof lists[0]; i++) {
         buf_format(out, "%s\"%s\":", i == 0 ? "" : ",", lists[i].key);
         good = put_list(db, db_query(db, SQL_REQUEST_LISTED, DB_TEXT(lists[i].status)),
-                        lists[i].name, false, out, why);
+                        lists[i].name, false, as_of, out, why);
     }
     buf_byte(out, '}');
     return good;
 }
 
 bool
-submission_put_pending(struct db *db, bool by_votes, struct buf *out, struct error *why)
+submission_put_pending(struct db *db, bool by_votes, time_t as_of, struct buf *out,
+                       struct error *why)
 {
     return put_list(db, db_query(db, SQL_REQUEST_PENDING, DB_TEXT(by_votes ? "votes" : "")),
-                    "PENDING", true, out, why);
+                    "PENDING", true, as_of, out, why);
 }
 
 /* ---- one submission ---- */

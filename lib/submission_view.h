@@ -10,14 +10,16 @@
 #include "error.h"
 
 #include <stdbool.h>
+#include <time.h>
 
-/* {"pending": […], "evaluating": […], "finished": […]}, the oldest first. */
-bool submission_put_lists(struct db *db, struct buf *out, struct error *why)
+/* {"pending": […], "evaluating": […], "finished": […]}, the oldest first; they have waited until
+ * `as_of`. */
+bool submission_put_lists(struct db *db, time_t as_of, struct buf *out, struct error *why)
     __attribute__((warn_unused_result));
 
 /* The pending ones as a list, the oldest first or those with the most votes. */
-bool submission_put_pending(struct db *db, bool by_votes, struct buf *out, struct error *why)
-    __attribute__((warn_unused_result));
+bool submission_put_pending(struct db *db, bool by_votes, time_t as_of, struct buf *out,
+                            struct error *why) __attribute__((warn_unused_result));
 
 /* One submission with its place in the queue and the states that it was seen in: the row that
  * SQL_REQUEST_LATEST or SQL_REQUEST_AT gives. `*found` is false when it gives none. */

@@ -42,12 +42,13 @@ asked() {
     printf "$at%s\n" "$@"
 }
 
-# ask COUNT ADDRESS…: asks for them in turns, so many times in all, over four connections.
+# ask COUNT ADDRESS…: asks for them in turns, so many times in all, over four connections. Prints of each answer
+# what SHOW says (curl's --write-out).
 ask() {
     local each=$(($1 / ($# - 1)))
     shift
     awk -v each=$each 'BEGIN {
         for (n = 0; n < each; n++)
             for (i = 1; i < ARGC; i++) printf "url = \"%s\"\noutput = /dev/null\n", ARGV[i]
-    }' "$@" | curl -s --no-progress-meter --parallel --parallel-max 4 -K -
+    }' "$@" | curl -s --no-progress-meter --parallel --parallel-max 4 -w "${SHOW:-}" -K -
 }

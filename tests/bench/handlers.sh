@@ -5,6 +5,7 @@ set -euo pipefail
 # shellcheck source=tests/bench/lib.bash
 . "$(dirname "$0")/lib.bash"
 requests=${REQUESTS:-20000}
+known= # not empty: the client has the answer already
 VOTERS=100
 
 new_state
@@ -49,7 +50,10 @@ pending_bytes=$(bytes_of /api/models/pending)
 } >"$STATE_DIR/conf.d/empty.conf"
 restart_server
 
-ours() { rate "$API$path" "${sent[@]}"; }
+ours() {
+    [ -z "$known" ] || { get "$path" && sent=("If-None-Match: $(header etag)"); }
+    rate "$API$path" "${sent[@]}"
+}
 nothing() { rate "$API/empty/$processes/$bytes"; }
 
 # measure NAME PROCESSES BYTES PATH HEADER…: one line, after a look at the answer.
@@ -62,10 +66,10 @@ measure() {
     row "$name" requests/s "$(median ours)" "empty handler, $processes processes, $bytes bytes" "$(median nothing)" "$wanted"
 }
 
-# With an etag of the answer before.
+# With the etag of the answer before.
 measure_304() {
     get "$3"
-    measure "$1, 304" "$2" 300 "$3" "If-None-Match: $(header etag)"
+    known=1 measure "$1, 304" "$2" 300 "$3" "If-None-Match: $(header etag)"
 }
 
 wanted='>= 0.90'
