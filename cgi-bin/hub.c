@@ -538,7 +538,7 @@ setting(const char *name, long initial)
 }
 
 static int
-hub_run(struct hub *hub, const struct config *config, const char *path)
+hub_run(struct hub *hub, struct config *config, const char *path)
 {
     struct error why;
     const struct app app = {

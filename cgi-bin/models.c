@@ -166,20 +166,20 @@ static int
 get_one(void *context, struct request *request, struct response *response)
 {
     struct models_program *models = context;
-    const char *id = model_id(request);
     struct buf *out = &response->body;
     struct error why = { 0 };
     bool found = false;
     int status;
 
-    if (!model_id_valid(id))
-        return response_detail(response, 422,
-                               "model_id: '%s' is no id of a model: expected provider/name", id);
     if ((status = store_open(&models->reader, response)) != 0)
         return status;
     uint64_t state = requests_state(models, &why);
     if (answers_give(request, response, state))
         return 200;
+    const char *id = model_id(request);
+    if (!model_id_valid(id))
+        return response_detail(response, 422,
+                               "model_id: '%s' is no id of a model: expected provider/name", id);
     struct db *db = models->reader.db;
     if (state == 0 || !db_snapshot_begin(db, &why))
         return store_failed(&models->reader, response, &why);

@@ -101,16 +101,16 @@ get_model(void *context, struct request *request, struct response *response)
     struct error why = { 0 };
     int status;
 
-    if (provider != NULL)
-        model = arena_format(&request->arena, "%s/%s", provider, model);
-    if (!model_id_valid(model))
-        return response_detail(response, 422,
-                               "model_id: '%s' is no id of a model: expected provider/name", model);
     if ((status = store_open(&votes->reader, response)) != 0)
         return status;
     uint64_t state = store_state(&votes->reader);
     if (answers_give(request, response, state))
         return 200;
+    if (provider != NULL)
+        model = arena_format(&request->arena, "%s/%s", provider, model);
+    if (!model_id_valid(model))
+        return response_detail(response, 422,
+                               "model_id: '%s' is no id of a model: expected provider/name", model);
     struct db *db = votes->reader.db;
     if (!db_snapshot_begin(db, &why))
         return store_failed(&votes->reader, response, &why);
@@ -133,13 +133,13 @@ get_user(void *context, struct request *request, struct response *response)
     struct error why;
     int status;
 
-    if (strlen(user) > NAME_MAX_BYTES || !model_id_valid(user))
-        return response_detail(response, 422, "user_id: '%s' is no user name of the Hub", user);
     if ((status = store_open(&votes->reader, response)) != 0)
         return status;
     uint64_t state = store_state(&votes->reader);
     if (answers_give(request, response, state))
         return 200;
+    if (strlen(user) > NAME_MAX_BYTES || !model_id_valid(user))
+        return response_detail(response, 422, "user_id: '%s' is no user name of the Hub", user);
     struct db *db = votes->reader.db;
     sqlite3_stmt *row = db_query(db, SQL_VOTE_OF_USER, DB_TEXT(user));
     buf_byte(out, '[');

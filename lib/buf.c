@@ -61,32 +61,14 @@ buf_reserve(struct buf *buf, size_t length)
 }
 
 void
-buf_put(struct buf *buf, const void *bytes, size_t length)
+buf_grow_put(struct buf *buf, const void *bytes, size_t length)
 {
-    /* Mostly there is room: what is put together consists of many small parts. */
-    if (length < buf->capacity - buf->length && !buf->failed) {
-        memcpy(buf->data + buf->length, bytes, length);
-        buf->length += length;
-        buf->data[buf->length] = '\0';
-        return;
-    }
     char *place = buf_reserve(buf, length);
+
     if (place == NULL || length == 0)
         return;
     memcpy(place, bytes, length);
     buf->length += length;
-}
-
-void
-buf_text(struct buf *buf, const char *text)
-{
-    buf_put(buf, text, strlen(text));
-}
-
-void
-buf_byte(struct buf *buf, char byte)
-{
-    buf_put(buf, &byte, 1);
 }
 
 void

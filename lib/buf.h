@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct buf {
     char *data; /* NULL while empty; always followed by a NUL byte otherwise */
@@ -27,9 +28,29 @@ void buf_free(struct buf *buf);
 void buf_reset(struct buf *buf);
 
 /* Appends. After a failure they do nothing. */
-void buf_put(struct buf *buf, const void *bytes, size_t length);
-void buf_text(struct buf *buf, const char *text);
-void buf_byte(struct buf *buf, char byte);
+void buf_grow_put(struct buf *buf, const void *bytes, size_t length);
+static inline void
+buf_put(struct buf *buf, const void *bytes, size_t length)
+{
+    /* Mostly there is room: what is put together consists of many small parts. */
+    if (length < buf->capacity - buf->length && !buf->failed) {
+        memcpy(buf->data + buf->length, bytes, length);
+        buf->length += length;
+        buf->data[buf->length] = '\0';
+    } else {
+        buf_grow_put(buf, bytes, length);
+    }
+}
+static inline void
+buf_text(struct buf *buf, const char *text)
+{
+    buf_put(buf, text, strlen(text));
+}
+static inline void
+buf_byte(struct buf *buf, char byte)
+{
+    buf_put(buf, &byte, 1);
+}
 void buf_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Makes room for `length` more bytes and returns where they go, or NULL (and `failed`). The caller

@@ -24,7 +24,6 @@ enum {
     HEADERS_MAX = 32 * 1024,
     BODY_MAX = 1 << 30,
     TARGET_MAX = 8 * 1024,
-    HEAD_USUAL = 700, /* bytes of headers, mostly */
     ID_MAX = 64,
     PREFLIGHT_AGE_S = 86400,
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
@@ -348,14 +347,14 @@ response_cors(const struct app *app, struct request *request, struct response *r
 {
     const char *origin = request_parameter(request, "HTTP_ORIGIN");
 
-    response_header(response, "Vary", CORS_VARY);
+    buf_text(&response->headers, "Vary: " CORS_VARY "\r\n");
     for (char **allowed = app->config->cors_origins; origin != NULL && *allowed != NULL;
          allowed++) {
         bool any = strcmp(*allowed, "*") == 0;
         if (!any && strcasecmp(*allowed, origin) != 0)
             continue;
         response_header(response, "Access-Control-Allow-Origin", any ? "*" : origin);
-        response_header(response, "Access-Control-Expose-Headers", CORS_EXPOSED);
+        buf_text(&response->headers, "Access-Control-Expose-Headers: " CORS_EXPOSED "\r\n");
         if (request->method != METHOD_OPTIONS)
             return;
         response_header(response, "Access-Control-Allow-Methods",
@@ -557,11 +556,11 @@ response_exhausted(struct response *response, bool headed, FCGX_Stream *out, siz
 /* Puts the answer on the wire; false when lighttpd did not take it. *bytes is the body's length. */
 static bool
 response_send(const struct app *app, struct request *request, struct response *response,
-              FCGX_Stream *out, size_t *bytes)
+              struct buf *head, FCGX_Stream *out, size_t *bytes)
 {
     enum encoding encoding = response_encoding(app, request, response);
     const struct buf *body = &response->body;
-    struct buf head, encoded = { 0 };
+    struct buf encoded = { 0 };
 
     response_validate(request, response, encoding);
     bool bodiless = response->status == 204 || response->status == 304;
@@ -571,29 +570,26 @@ response_send(const struct app *app, struct request *request, struct response *r
     if (body == NULL)
         return response_exhausted(response, request->method == METHOD_HEAD, out, bytes);
     *bytes = headed ? 0 : response->file != NULL ? response->file_length : body->length;
-    buf_init(&head, HEADERS_MAX + 1024);
-    buf_reserve(&head, response->headers.length + HEAD_USUAL);
-    buf_text(&head, "Status: ");
-    json_put_integer(&head, response->status);
-    put_line(&head, "\r\nX-Request-Id: ", request->id);
+    buf_reset(head);
+    buf_text(head, "Status: ");
+    json_put_integer(head, response->status);
+    put_line(head, "\r\nX-Request-Id: ", request->id);
     if (response->type != NULL && !bodiless)
-        put_line(&head, "Content-Type: ", response->type);
-    buf_put(&head, buf_string(&response->headers), response->headers.length);
+        put_line(head, "Content-Type: ", response->type);
+    buf_put(head, buf_string(&response->headers), response->headers.length);
     if (response->file != NULL)
-        put_line(&head, "X-Sendfile: ", response->file);
+        put_line(head, "X-Sendfile: ", response->file);
     else if (!bodiless) {
-        buf_text(&head, "Content-Length: ");
-        json_put_integer(&head, (int64_t)body->length);
-        buf_text(&head, "\r\n");
+        buf_text(head, "Content-Length: ");
+        json_put_integer(head, (int64_t)body->length);
+        buf_text(head, "\r\n");
     }
-    buf_text(&head, "\r\n");
-    if (!buf_ok(&head) || !buf_ok(&response->headers)) {
-        buf_free(&head);
+    buf_text(head, "\r\n");
+    if (!buf_ok(head) || !buf_ok(&response->headers)) {
         buf_free(&encoded);
         return response_exhausted(response, request->method == METHOD_HEAD, out, bytes);
     }
-    bool sent = FCGX_PutStr(head.data, (int)head.length, out) == (int)head.length;
-    buf_free(&head);
+    bool sent = FCGX_PutStr(head->data, (int)head->length, out) == (int)head->length;
     if (response->file == NULL && !headed) {
         for (size_t done = 0; sent && done < body->length;) {
             size_t part = body->length - done;
@@ -633,24 +629,24 @@ struct shared {
     struct metrics *metrics;
     struct answers *answers;
     uint64_t id;
+    struct arena arena;
+    struct buf headers, head, log; /* empty, but for the log's lines that wait */
 };
 
 static void
 app_serve(const struct app *app, struct shared *shared, FCGX_Request *fcgi)
 {
-    struct request request = { .environment = fcgi->envp,
+    struct request request = { .arena = shared->arena,
+                               .environment = fcgi->envp,
                                .config = app->config,
                                .limit = shared->limit,
                                .metrics = shared->metrics,
                                .answers = shared->answers };
-    struct response response = { .status = 500 };
+    struct response response = { .status = 500, .headers = shared->headers };
     struct timespec start;
     size_t bytes;
 
     clock_gettime(CLOCK_MONOTONIC, &start);
-    arena_init(&request.arena, 0);
-    buf_init(&response.headers, HEADERS_MAX);
-    buf_reserve(&response.headers, HEAD_USUAL);
     buf_init(&response.body, BODY_MAX);
     request.method = method_parse(request_parameter(&request, "REQUEST_METHOD"));
     request.target = request_parameter(&request, "REQUEST_URI");
@@ -669,11 +665,13 @@ app_serve(const struct app *app, struct shared *shared, FCGX_Request *fcgi)
         response.cache_control = NULL;
         response.status = app_error(app, &response, 500, "the answer does not fit");
     }
-    bool sent = response_send(app, &request, &response, fcgi->out, &bytes);
+    bool sent = response_send(app, &request, &response, &shared->head, fcgi->out, &bytes);
     request_log(app, &request, &response, sent, bytes, &start);
-    buf_free(&response.headers);
     buf_free(&response.body);
-    arena_free(&request.arena);
+    shared->headers = response.headers;
+    buf_reset(&shared->headers);
+    shared->arena = request.arena;
+    arena_reset(&shared->arena);
 }
 
 bool
@@ -737,6 +735,7 @@ app_wait(const struct app *app, const struct ending *ending)
                                 { .fd = ending->signals, .events = POLLIN } };
 
     for (;;) {
+        log_flush(&app->config->log);
         int ready = poll(waiting, 2, ENDING_CHECK_MS);
         if (waiting[1].revents != 0 || (ready < 0 && errno != EINTR) ||
             (ready == 0 && (ending_missed(ending) || confine_outdated(app->role))))
@@ -756,6 +755,11 @@ shared_open(struct shared *shared, const struct app *app)
     struct buf path;
 
     *shared = (struct shared){ .answers = answers_new() };
+    arena_init(&shared->arena, 0);
+    buf_init(&shared->headers, HEADERS_MAX);
+    buf_init(&shared->head, HEADERS_MAX + 1024);
+    buf_init(&shared->log, 0);
+    app->config->log.waiting = &shared->log;
     if (getrandom(&shared->id, sizeof shared->id, 0) < 0)
         shared->id = (uint64_t)time(NULL) << 32 | (uint64_t)getpid();
     if (!app->api)
@@ -797,8 +801,8 @@ app_run(const struct app *app)
     if (app->idle != NULL)
         app->idle(app->context);
     while (app_wait(app, &ending)) {
-        /* Those that wait already need no poll(); a slow one is followed by a look at the signals.
-         */
+        /* Those that wait already need no poll(), and their lines in the log are written together;
+         * a slow one is followed by a look at the signals. */
         time_t began = time(NULL);
         int result = 0;
         for (int i = 0; i < UNPOLLED_MAX && time(NULL) == began; i++) {
@@ -820,6 +824,12 @@ app_run(const struct app *app)
     ratelimit_close(shared.limit);
     metrics_close(shared.metrics);
     answers_free(shared.answers);
+    arena_free(&shared.arena);
+    buf_free(&shared.headers);
+    buf_free(&shared.head);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "stopped", LOG_TEXT("program", app->name));
+    log_flush(&app->config->log);
+    app->config->log.waiting = NULL;
+    buf_free(&shared.log);
     return 0;
 }

@@ -123,8 +123,8 @@ struct app {
     const char *name; /* in logs: "leaderboard" */
     const struct route *routes;
     size_t routes_count;
-    void *context; /* handed to the handlers */
-    const struct config *config;
+    void *context;          /* handed to the handlers */
+    struct config *config;  /* app_run() lets lines of its log wait while requests do */
     enum confine_role role; /* what it may do once it serves */
     /* Writes the body of an error that the loop itself answers (404, 405, 413…); NULL: {"detail"}.
      */

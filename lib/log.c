@@ -1,17 +1,16 @@
 #include "log.h"
 
-#include "buf.h"
 #include "json.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LOG_LINE_MAX = 8192, LOG_LINE_USUAL = 500 };
+enum { LOG_LINE_MAX = 8192, LOG_LINE_USUAL = 500, WAITING_MAX = 16 * 1024 };
 
 static const char *const component_names[LOG_COMPONENTS] = { "HTTP", "DB", "HUB", "SYNC", "AUTH" };
+static const char *const component_words[LOG_COMPONENTS] = { "http", "db", "hub", "sync", "auth" };
 static const char *const level_names[] = { "DEBUG", "INFO", "WARNING", "ERROR" };
 
 const char *
@@ -48,7 +47,7 @@ log_put_value(struct buf *line, const struct log_field *field, bool json)
     }
     bool plain = !json && field->text[0] != '\0';
     for (const char *c = field->text; plain && *c != '\0'; c++)
-        plain = isgraph((unsigned char)*c) && *c != '"' && *c != '=';
+        plain = *c > ' ' && *c < 0x7f && *c != '"' && *c != '=';
     if (plain)
         buf_text(line, field->text);
     else
@@ -82,46 +81,76 @@ log_put_time(struct buf *line, const struct timespec *now)
     buf_put(line, stamp, sizeof stamp - 1);
 }
 
+static void
+log_put_line(struct buf *line, const struct log *log, enum log_level level,
+             enum log_component component, const char *message, const struct log_field *fields)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    buf_text(line, log->json ? "{\"time\":\"" : "");
+    log_put_time(line, &now);
+    buf_text(line, log->json ? "\",\"level\":\"" : " ");
+    buf_text(line, level_names[level]);
+    buf_text(line, log->json ? "\",\"component\":\"" : " ");
+    buf_text(line, component_words[component]);
+    buf_text(line, log->json ? "\",\"message\":" : ": ");
+    if (log->json)
+        json_put_text(line, message, strlen(message));
+    else
+        buf_text(line, message);
+    for (; fields->name != NULL; fields++) {
+        buf_text(line, log->json ? ",\"" : " ");
+        buf_text(line, fields->name);
+        buf_text(line, log->json ? "\":" : "=");
+        log_put_value(line, fields, log->json);
+    }
+    buf_text(line, log->json ? "}\n" : "\n");
+}
+
+static void
+log_write(const struct log *log, const struct buf *lines)
+{
+    if (lines->length != 0 && write(log->fd, lines->data, lines->length) < 0)
+        (void)0; /* a full disk must not stop the program that wants to say so */
+}
+
+void
+log_flush(const struct log *log)
+{
+    if (log->waiting == NULL)
+        return;
+    log_write(log, log->waiting);
+    buf_reset(log->waiting);
+}
+
 void
 log_event_fields(const struct log *log, enum log_level level, enum log_component component,
                  const char *message, const struct log_field *fields)
 {
-    char name[16] = { 0 };
-    struct timespec now;
-    struct buf line;
+    struct buf own, *lines = log->waiting != NULL ? log->waiting : &own;
 
     if (level < log->levels[component])
         return;
-    for (size_t i = 0; component_names[component][i] != '\0'; i++)
-        name[i] = (char)tolower((unsigned char)component_names[component][i]);
-    clock_gettime(CLOCK_REALTIME, &now);
-    buf_init(&line, LOG_LINE_MAX);
-    buf_reserve(&line, LOG_LINE_USUAL);
-    buf_text(&line, log->json ? "{\"time\":\"" : "");
-    log_put_time(&line, &now);
-    buf_text(&line, log->json ? "\",\"level\":\"" : " ");
-    buf_text(&line, level_names[level]);
-    buf_text(&line, log->json ? "\",\"component\":\"" : " ");
-    buf_text(&line, name);
-    buf_text(&line, log->json ? "\",\"message\":" : ": ");
-    if (log->json)
-        json_put_text(&line, message, strlen(message));
-    else
-        buf_text(&line, message);
-    for (; fields->name != NULL; fields++) {
-        buf_text(&line, log->json ? ",\"" : " ");
-        buf_text(&line, fields->name);
-        buf_text(&line, log->json ? "\":" : "=");
-        log_put_value(&line, fields, log->json);
+    if (lines == &own) {
+        buf_init(&own, LOG_LINE_MAX);
+        buf_reserve(&own, LOG_LINE_USUAL);
     }
-    buf_text(&line, log->json ? "}\n" : "\n");
-    if (!buf_ok(&line)) {
+    size_t before = lines->length;
+    lines->max_bytes = before + LOG_LINE_MAX;
+    log_put_line(lines, log, level, component, message, fields);
+    if (!buf_ok(lines) || lines->length - before > LOG_LINE_MAX) {
         /* Too long for a line: what fits, so that the event itself is never lost. */
-        line.failed = false;
-        line.max_bytes = LOG_LINE_MAX + 8;
-        buf_text(&line, "...\n");
+        lines->failed = false;
+        lines->max_bytes += 8;
+        lines->length =
+            lines->length - before > LOG_LINE_MAX ? before + LOG_LINE_MAX : lines->length;
+        buf_text(lines, "...\n");
     }
-    if (write(log->fd, line.data, line.length) < 0)
-        (void)0; /* a full disk must not stop the program that wants to say so */
-    buf_free(&line);
+    if (lines == &own) {
+        log_write(log, lines);
+        buf_free(&own);
+    } else if (level >= LEVEL_WARNING || lines->length > WAITING_MAX) {
+        log_flush(log);
+    }
 }

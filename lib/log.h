@@ -3,10 +3,12 @@
  * console: 2026-11-24T08:00:00.123Z INFO sync: pulled dataset=acme/contents rows=4576
  * json:    {"time":"…","level":"INFO","component":"sync","message":"pulled","dataset":…}
  *
- * A line is one write(2), so lines of several processes in one file do not mix. Tokens and bodies
+ * Lines are written whole, so those of several processes in one file do not mix. Tokens and bodies
  * are never passed to it. */
 #ifndef LOG_H
 #define LOG_H
+
+#include "buf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +20,9 @@ enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR };
 enum log_component { LOG_HTTP, LOG_DB, LOG_HUB, LOG_SYNC, LOG_AUTH, LOG_COMPONENTS };
 
 struct log {
-    int fd;    /* where lines go; not owned */
-    bool json; /* LOG_FORMAT=json */
+    int fd;              /* where lines go; not owned */
+    struct buf *waiting; /* NULL: each line is written at once; else it may wait for log_flush() */
+    bool json;           /* LOG_FORMAT=json */
     enum log_level levels[LOG_COMPONENTS];
 };
 
@@ -47,6 +50,10 @@ struct log_field {
 
 void log_event_fields(const struct log *log, enum log_level level, enum log_component component,
                       const char *message, const struct log_field *fields);
+
+/* Writes the lines that wait. An event from LEVEL_WARNING on does not wait, nor do those before it.
+ */
+void log_flush(const struct log *log);
 
 /* A component's name in upper case ("HTTP"); a level's ("INFO"). */
 const char *log_component_name(enum log_component component);

@@ -51,4 +51,7 @@ char *arena_format(struct arena *arena, const char *format, ...)
 /* Frees all that the arena gave. It can be used again. */
 void arena_free(struct arena *arena);
 
+/* The same, but memory for the next use may stay with the arena. */
+void arena_reset(struct arena *arena);
+
 #endif

@@ -88,14 +88,12 @@ path_join(const struct path *path, size_t first, struct arena *arena)
     return joined;
 }
 
-/* Matches one pattern. A variable's name is copied without its braces and star. */
+/* Whether a pattern matches: its segments that are no variables, and as many as the path has. */
 static bool
-route_matches(struct route_match *match, const char *pattern, const struct path *path,
-              struct arena *arena)
+route_matches(const char *pattern, const struct path *path)
 {
     size_t index = 0;
 
-    match->variables = 0;
     while (*pattern == '/' && pattern[1] != '\0') {
         pattern++;
         size_t length = (size_t)(strchrnul(pattern, '/') - pattern);
@@ -103,39 +101,58 @@ route_matches(struct route_match *match, const char *pattern, const struct path 
             return false;
         const char *segment = path->segment[index++];
         if (pattern[0] != '{') {
-            if (strlen(segment) != length || memcmp(segment, pattern, length) != 0)
+            if (strncmp(segment, pattern, length) != 0 || segment[length] != '\0')
                 return false;
-        } else {
-            bool rest = pattern[length - 2] == '*';
-            struct variable *variable = &match->variable[match->variables++];
-            variable->name = arena_copy(arena, pattern + 1, length - (rest ? 3 : 2));
-            variable->value = rest ? path_join(path, index - 1, arena) : segment;
-            if (rest)
-                index = path->segments;
-            if (variable->name == NULL || variable->value == NULL || variable->value[0] == '\0')
-                return false;
+        } else if (pattern[length - 2] == '*') {
+            index = path->segments;
+        } else if (segment[0] == '\0') {
+            return false;
         }
         pattern += length;
     }
     return index == path->segments;
 }
 
+/* What the variables of a pattern that matches stand for. A name is copied without its braces and
+ * star. */
+static bool
+route_read(struct route_match *match, const char *pattern, const struct path *path,
+           struct arena *arena)
+{
+    size_t index = 0;
+
+    match->variables = 0;
+    for (; *pattern == '/' && pattern[1] != '\0'; index++) {
+        pattern++;
+        size_t length = (size_t)(strchrnul(pattern, '/') - pattern);
+        if (pattern[0] == '{') {
+            bool rest = pattern[length - 2] == '*';
+            struct variable *variable = &match->variable[match->variables++];
+            variable->name = arena_copy(arena, pattern + 1, length - (rest ? 3 : 2));
+            variable->value = rest ? path_join(path, index, arena) : path->segment[index];
+            if (variable->name == NULL || variable->value == NULL || variable->value[0] == '\0')
+                return false;
+        }
+        pattern += length;
+    }
+    return true;
+}
+
 void
 route_find(struct route_match *match, const struct route *routes, size_t count, enum method method,
            const struct path *path, struct arena *arena)
 {
-    struct route_match candidate = { 0 };
-
-    *match = candidate;
+    match->allowed = 0;
+    match->variables = 0;
+    match->route = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (!route_matches(&candidate, routes[i].pattern, path, arena))
+        if (!route_matches(routes[i].pattern, path) ||
+            (match->route == NULL && !route_read(match, routes[i].pattern, path, arena)))
             continue;
         match->allowed |= routes[i].method;
-        if (match->route == NULL && routes[i].method == method) {
-            unsigned allowed = match->allowed;
-            *match = candidate;
-            match->allowed = allowed;
+        if (match->route == NULL && routes[i].method == method)
             match->route = &routes[i];
-        }
     }
+    if (match->route == NULL)
+        match->variables = 0;
 }

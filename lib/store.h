@@ -1,7 +1,7 @@
 /* store: the cache database as a program holds it between requests.
  *
- * It is opened at the first use, and anew every CACHE_TTL seconds and when another file has taken
- * its place, so a program outlives a restored database. */
+ * It is opened at the first use, and anew every CACHE_TTL seconds and within a second after another
+ * file has taken its place, so a program outlives a restored database. */
 #ifndef STORE_H
 #define STORE_H
 
@@ -17,9 +17,9 @@
 struct store {
     const struct config *config;
     enum db_mode mode;
-    struct db *db; /* NULL before the first use */
-    time_t opened_at;
-    dev_t device; /* which file is open */
+    struct db *db;               /* NULL before the first use */
+    time_t opened_at, looked_at; /* … whether its file is still the one */
+    dev_t device;                /* which file is open */
     ino_t inode;
     uint64_t opened; /* counts how often it was: what was read from another file no longer holds */
     uint64_t state;  /* store_state() */
