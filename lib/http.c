@@ -397,6 +397,10 @@ app_limit(const struct app *app, struct request *request, struct response *respo
               ";t=", state.reset_s);
     if (admitted(request, response, &state))
         return 0;
+    /* Whoever goes on has to connect anew, which the kernel counts (leaderboard.nft). A proxy's
+     * connection is others' as well. */
+    if (network_contains(request->client, request_parameter(request, "REMOTE_ADDR")))
+        response_header(response, "Connection", "close");
     return response_detail(response, 429,
                            "too many requests from your address: at most %ld in %ld s are taken; "
                            "go on in %ld s",

@@ -135,6 +135,22 @@ restart() {
     expect_line 'leaderboard_rate_limited_total 1' "$(cat "$body")"
 }
 
+# connects HEADER: makes three requests in a row and prints the status of each and how often it had to connect.
+connects() {
+    local path=$API/api/votes/user/nobody
+    request="three times $path with $1"
+    curl -s --max-time 20 -H "$1" -o /dev/null -o /dev/null -o /dev/null -w '%{http_code}+%{num_connects} ' $path $path $path
+}
+
+@test "a client beyond its limit has to connect anew; a proxy, whose connection is others' as well, has not" {
+    restart RATE_LIMIT_REQUESTS=1 RATE_LIMIT_WINDOW=3600
+    expect "connects" "503+1 429+0 429+1 " "$(connects 'X-Forwarded-For: 192.0.2.1')"
+    get /api/votes/user/nobody
+    expect "connection" close "$(header connection)"
+    restart 'TRUSTED_PROXIES=["127.0.0.0/8"]'
+    expect "connects" "503+1 429+0 429+0 " "$(connects 'X-Forwarded-For: 192.0.2.1')"
+}
+
 @test "the limit holds over restarts, and RATE_LIMIT_REQUESTS=0 takes it away" {
     restart RATE_LIMIT_REQUESTS=1 RATE_LIMIT_WINDOW=3600
     get /api/votes/user/alice
