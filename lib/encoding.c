@@ -114,6 +114,21 @@ struct encoder {
     ZSTD_CCtx *zstd;
 };
 
+/* Refused memory, libbrotlienc's own allocator ends the program without a word. */
+static void *
+brotli_alloc(void *context, size_t size)
+{
+    (void)context;
+    return mem_alloc(size);
+}
+
+static void
+brotli_free(void *context, void *memory)
+{
+    (void)context;
+    free(memory);
+}
+
 static bool
 encoder_begin(struct encoder *encoder, enum effort effort, size_t total)
 {
@@ -121,7 +136,7 @@ encoder_begin(struct encoder *encoder, enum effort effort, size_t total)
 
     switch (encoder->encoding) {
     case ENCODING_BR:
-        encoder->brotli = BrotliEncoderCreateInstance(NULL, NULL, NULL);
+        encoder->brotli = BrotliEncoderCreateInstance(brotli_alloc, brotli_free, NULL);
         return encoder->brotli != NULL &&
                BrotliEncoderSetParameter(encoder->brotli, BROTLI_PARAM_MODE, BROTLI_MODE_TEXT) &&
                BrotliEncoderSetParameter(encoder->brotli, BROTLI_PARAM_QUALITY,
