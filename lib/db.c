@@ -406,8 +406,14 @@ db_run_values(struct db *db, enum sql_id id, struct error *why, const struct db_
               size_t count)
 {
     sqlite3_stmt *statement = db_query_values(db, id, values, count);
-    int code = sqlite3_step(statement);
 
+    /* Alone, it would be committed at once, without what it belongs to. */
+    if (db->writing && sqlite3_get_autocommit(db->handle)) {
+        error_set(why, "database: %s: the transaction had to be given up before",
+                  sql_statements[id].name);
+        return false;
+    }
+    int code = sqlite3_step(statement);
     if (code != SQLITE_DONE && code != SQLITE_ROW)
         db_explain(db, sql_statements[id].name, why);
     sqlite3_reset(statement);
@@ -432,8 +438,10 @@ db_begin(struct db *db, struct error *why)
     sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
     if (moved != 0)
         error_set(why, "database: another file has taken its place");
-    else if (db_control(db, DB_BEGIN_WRITING, why))
+    else if (db_control(db, DB_BEGIN_WRITING, why)) {
+        db->writing = true;
         return DB_OK;
+    }
     db_unlock(db);
     return DB_FAILED;
 }
@@ -445,6 +453,7 @@ db_commit(struct db *db, struct error *why)
         db_rollback(db);
         return DB_FAILED;
     }
+    db->writing = false;
     /* A log that is copied back begins again at its start: it stays short, and a commit need not
      * make its file longer, which costs as much as the rest of it. What fails here is lost to
      * nobody, and is tried again after the next commit. */
@@ -459,6 +468,7 @@ db_rollback(struct db *db)
 {
     if (!sqlite3_get_autocommit(db->handle))
         db_control(db, DB_ROLLBACK, NULL);
+    db->writing = false;
     db_unlock(db);
 }
 

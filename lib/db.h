@@ -43,6 +43,7 @@ struct db {
     sqlite3_stmt *controls[DB_CONTROLS];
     int lock;                            /* descriptor of PATH.lock, -1 for a reader */
     int wal_pages;                       /* length of the WAL after the last commit */
+    bool writing;                        /* between db_begin() and its end */
     unsigned char seen[DB_INDEX_HEADER]; /* by db_unchanged() */
     sqlite3_stmt *statements[SQL_COUNT]; /* NULL for those of another database */
 };
@@ -84,7 +85,9 @@ struct db_value db_text(const char *text);
         sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
 
 /* Binds values (at least one; DB_NULL where a statement has none) and runs a statement that gives
- * no rows. False with `why` when it failed. */
+ * no rows. False with `why` when it failed, and also where SQLite has given up the write
+ * transaction that it belongs to, as it does when any statement, even a query, has no memory or
+ * cannot read. */
 #define db_run(db, id, why, ...) db_run_values(db, id, why, DB_ARGUMENTS(__VA_ARGS__))
 bool db_run_values(struct db *db, enum sql_id id, struct error *why, const struct db_value *values,
                    size_t count) __attribute__((warn_unused_result));

@@ -15,6 +15,10 @@ unit() { "$PROGRAM_DIR/tests/unit" "$1"; }
 @test "hashes are those of git and sha256sum" { unit digests; }
 @test "rows come from JSON lines and JSON arrays" { unit rows; }
 
+@test "where SQLite gives a transaction up, what comes after is not committed alone" {
+    STATE_DIR=$BATS_TEST_TMPDIR unit transactions
+}
+
 @test "no statement that a request runs scans a table; those that read a whole one are the fetcher's" {
     # The fetcher replaces and counts whole tables; datasets and snapshots have a handful of rows.
     local whole='dataset_list provider_list history_[a-z]* model_clear model_count request_known request_count

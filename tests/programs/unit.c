@@ -12,6 +12,7 @@
 #include "route.h"
 #include "rows.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -368,13 +369,70 @@ test_rows(void)
     return failures;
 }
 
+static int
+give_up(void *context)
+{
+    (void)context;
+    return 1;
+}
+
+static bool
+token_put(struct db *db, const char *owner)
+{
+    struct error why;
+
+    return db_run(db, SQL_TOKEN_PUT, &why, DB_TEXT(owner), DB_TEXT(owner), DB_INTEGER(1),
+                  DB_INTEGER(1));
+}
+
+/* Puts four tokens in one transaction, of which the second makes SQLite roll back if told to; 'y'
+ * for each step that succeeds. */
+static const char *
+transaction(struct db *db, bool fails, char steps[7])
+{
+    struct error why;
+
+    steps[0] = db_begin(db, &why) == DB_OK ? 'y' : 'n';
+    for (int i = 1; i <= 4; i++) {
+        sqlite3_progress_handler(db->handle, 1, fails && i == 2 ? give_up : NULL, NULL);
+        steps[i] = token_put(db, (const char *[]){ "a", "b", "c", "d" }[i - 1]) ? 'y' : 'n';
+    }
+    steps[5] = db_commit(db, &why) == DB_OK ? 'y' : 'n';
+    steps[6] = '\0';
+    return steps;
+}
+
+static int
+test_transactions(void)
+{
+    char path[PATH_MAX], steps[7];
+    struct error why;
+    struct db *db;
+
+    snprintf(path, sizeof path, "%s/cache.db", getenv("STATE_DIR"));
+    if (db_open(&db, path, SQL_DATABASE_CACHE, DB_WRITER, &why) != DB_OK)
+        return differs("the database", "", why.text);
+    int failures = differs("given up", "yynnnn", transaction(db, true, steps));
+    sqlite3_stmt *row = db_query(db, SQL_TOKEN_FIND, DB_TEXT("c"), DB_INTEGER(0));
+    failures += differs("what came after", "none", db_next(db, row, NULL) ? "there" : "none");
+    db_done(row);
+    failures += differs("the next", "yyyyyy", transaction(db, false, steps));
+    row = db_query(db, SQL_TOKEN_FIND, DB_TEXT("c"), DB_INTEGER(0));
+    failures += differs("its row", "there", db_next(db, row, NULL) ? "there" : "none");
+    db_done(row);
+    db_close(db);
+    return failures;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
 } tests[] = {
-    { "reals", test_reals },         { "texts", test_texts },     { "buffers", test_buffers },
-    { "encodings", test_encodings }, { "etags", test_etags },     { "routes", test_routes },
-    { "types", test_types },         { "digests", test_digests }, { "rows", test_rows },
+    { "reals", test_reals },     { "texts", test_texts },
+    { "buffers", test_buffers }, { "encodings", test_encodings },
+    { "etags", test_etags },     { "routes", test_routes },
+    { "types", test_types },     { "digests", test_digests },
+    { "rows", test_rows },       { "transactions", test_transactions },
 };
 
 int
