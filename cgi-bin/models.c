@@ -88,10 +88,10 @@ page_refresh(struct models_program *models, enum page page, struct buf *out,
 
     if (state == 0)
         return false;
-    metrics_count(metrics, state == kept->state && as_of == kept->as_of ? METRIC_BODY_KEPT
-                                                                        : METRIC_BODY_MADE);
-    if (state == kept->state && as_of == kept->as_of)
+    if (state == kept->state && as_of == kept->as_of) {
+        metrics_count(metrics, METRIC_BODY_KEPT);
         return true;
+    }
     if (!db_snapshot_begin(db, why))
         return false;
     bool good = page == PAGE_STATUS
@@ -104,6 +104,7 @@ page_refresh(struct models_program *models, enum page page, struct buf *out,
     }
     if (!good)
         return false;
+    metrics_count(metrics, METRIC_BODY_MADE);
     kept_take(&kept->kept, out);
     kept->state = state;
     kept->as_of = as_of;

@@ -27,14 +27,17 @@ void buf_free(struct buf *buf);
 /* Empties the buffer and clears `failed`, keeping its memory. */
 void buf_reset(struct buf *buf);
 
-/* Appends. After a failure they do nothing. */
+/* Appends where buf_put() finds no room as it is: makes room first. */
 void buf_grow_put(struct buf *buf, const void *bytes, size_t length);
+
+/* Append. After a failure they do nothing. */
 static inline void
 buf_put(struct buf *buf, const void *bytes, size_t length)
 {
     /* Mostly there is room: what is put together consists of many small parts. */
     if (length < buf->capacity - buf->length && !buf->failed) {
-        memcpy(buf->data + buf->length, bytes, length);
+        if (length != 0) /* of no bytes, `bytes` may be NULL */
+            memcpy(buf->data + buf->length, bytes, length);
         buf->length += length;
         buf->data[buf->length] = '\0';
     } else {

@@ -68,9 +68,12 @@ request_query(const struct request *request, const char *name)
 const char *
 request_variable(const struct request *request, const char *name)
 {
-    for (size_t i = 0; i < request->match.variables; i++)
-        if (strcmp(request->match.variable[i].name, name) == 0)
-            return request->match.variable[i].value;
+    for (size_t i = 0; i < request->match.variables; i++) {
+        const struct route_variable *variable = &request->match.variable[i];
+        if (strncmp(variable->name, name, variable->name_length) == 0 &&
+            name[variable->name_length] == '\0')
+            return variable->value;
+    }
     return NULL;
 }
 

@@ -23,6 +23,11 @@
 #include <stddef.h>
 #include <time.h>
 
+/* A parameter of the query, decoded. */
+struct variable {
+    const char *name, *value;
+};
+
 struct request {
     struct arena arena;
     enum method method; /* METHOD_HEAD stays apart here; routes see it as GET */
@@ -30,7 +35,7 @@ struct request {
     const char *id;     /* X-Request-Id, taken over from the client or made */
     struct path path;
     struct route_match match;
-    struct variable query[32]; /* decoded */
+    struct variable query[32];
     size_t queries;
     const char *body; /* NUL-terminated after `body_length` bytes */
     size_t body_length;

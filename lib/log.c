@@ -9,14 +9,17 @@
 
 enum { LOG_LINE_MAX = 8192, LOG_LINE_USUAL = 500, WAITING_MAX = 16 * 1024 };
 
-static const char *const component_names[LOG_COMPONENTS] = { "HTTP", "DB", "HUB", "SYNC", "AUTH" };
-static const char *const component_words[LOG_COMPONENTS] = { "http", "db", "hub", "sync", "auth" };
+static const struct {
+    const char *name, *in_line;
+} components[LOG_COMPONENTS] = {
+    { "HTTP", "http" }, { "DB", "db" }, { "HUB", "hub" }, { "SYNC", "sync" }, { "AUTH", "auth" },
+};
 static const char *const level_names[] = { "DEBUG", "INFO", "WARNING", "ERROR" };
 
 const char *
 log_component_name(enum log_component component)
 {
-    return component_names[component];
+    return components[component].name;
 }
 
 const char *
@@ -93,7 +96,7 @@ log_put_line(struct buf *line, const struct log *log, enum log_level level,
     buf_text(line, log->json ? "\",\"level\":\"" : " ");
     buf_text(line, level_names[level]);
     buf_text(line, log->json ? "\",\"component\":\"" : " ");
-    buf_text(line, component_words[component]);
+    buf_text(line, components[component].in_line);
     buf_text(line, log->json ? "\",\"message\":" : ": ");
     if (log->json)
         json_put_text(line, message, strlen(message));
@@ -128,23 +131,19 @@ void
 log_event_fields(const struct log *log, enum log_level level, enum log_component component,
                  const char *message, const struct log_field *fields)
 {
-    struct buf own, *lines = log->waiting != NULL ? log->waiting : &own;
+    struct buf own = { 0 }, *lines = log->waiting != NULL ? log->waiting : &own;
 
     if (level < log->levels[component])
         return;
-    if (lines == &own) {
-        buf_init(&own, LOG_LINE_MAX);
-        buf_reserve(&own, LOG_LINE_USUAL);
-    }
-    size_t before = lines->length;
-    lines->max_bytes = before + LOG_LINE_MAX;
+    size_t end = lines->length + LOG_LINE_MAX;
+    lines->max_bytes = end;
+    buf_reserve(lines, LOG_LINE_USUAL);
     log_put_line(lines, log, level, component, message, fields);
-    if (!buf_ok(lines) || lines->length - before > LOG_LINE_MAX) {
+    if (!buf_ok(lines) || lines->length > end) {
         /* Too long for a line: what fits, so that the event itself is never lost. */
         lines->failed = false;
-        lines->max_bytes += 8;
-        lines->length =
-            lines->length - before > LOG_LINE_MAX ? before + LOG_LINE_MAX : lines->length;
+        lines->length = lines->length > end ? end : lines->length;
+        lines->max_bytes = end + strlen("...\n");
         buf_text(lines, "...\n");
     }
     if (lines == &own) {

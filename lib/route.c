@@ -88,71 +88,57 @@ path_join(const struct path *path, size_t first, struct arena *arena)
     return joined;
 }
 
-/* Whether a pattern matches: its segments that are no variables, and as many as the path has. */
+/* Whether a pattern matches, and what its variables stand for: only the rest of a path is copied,
+ * into the arena. */
 static bool
-route_matches(const char *pattern, const struct path *path)
+route_matches(const char *pattern, const struct path *path, struct route_match *match,
+              struct arena *arena)
 {
     size_t index = 0;
 
+    match->variables = 0;
     while (*pattern == '/' && pattern[1] != '\0') {
         pattern++;
         size_t length = (size_t)(strchrnul(pattern, '/') - pattern);
         if (index == path->segments)
             return false;
-        const char *segment = path->segment[index++];
+        const char *segment = path->segment[index];
         if (pattern[0] != '{') {
             if (strncmp(segment, pattern, length) != 0 || segment[length] != '\0')
                 return false;
-        } else if (pattern[length - 2] == '*') {
-            index = path->segments;
-        } else if (segment[0] == '\0') {
-            return false;
+            index++;
+        } else {
+            bool rest = pattern[length - 2] == '*';
+            struct route_variable *variable = &match->variable[match->variables++];
+            variable->name = pattern + 1;
+            variable->name_length = length - (rest ? 3 : 2);
+            variable->value = rest ? path_join(path, index, arena) : segment;
+            if (variable->value == NULL || variable->value[0] == '\0')
+                return false;
+            index = rest ? path->segments : index + 1;
         }
         pattern += length;
     }
     return index == path->segments;
 }
 
-/* What the variables of a pattern that matches stand for. A name is copied without its braces and
- * star. */
-static bool
-route_read(struct route_match *match, const char *pattern, const struct path *path,
-           struct arena *arena)
-{
-    size_t index = 0;
-
-    match->variables = 0;
-    for (; *pattern == '/' && pattern[1] != '\0'; index++) {
-        pattern++;
-        size_t length = (size_t)(strchrnul(pattern, '/') - pattern);
-        if (pattern[0] == '{') {
-            bool rest = pattern[length - 2] == '*';
-            struct variable *variable = &match->variable[match->variables++];
-            variable->name = arena_copy(arena, pattern + 1, length - (rest ? 3 : 2));
-            variable->value = rest ? path_join(path, index, arena) : path->segment[index];
-            if (variable->name == NULL || variable->value == NULL || variable->value[0] == '\0')
-                return false;
-        }
-        pattern += length;
-    }
-    return true;
-}
-
 void
 route_find(struct route_match *match, const struct route *routes, size_t count, enum method method,
            const struct path *path, struct arena *arena)
 {
+    struct route_match tried;
+
     match->allowed = 0;
     match->variables = 0;
     match->route = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (!route_matches(routes[i].pattern, path) ||
-            (match->route == NULL && !route_read(match, routes[i].pattern, path, arena)))
+        if (!route_matches(routes[i].pattern, path, &tried, arena))
             continue;
         match->allowed |= routes[i].method;
-        if (match->route == NULL && routes[i].method == method)
-            match->route = &routes[i];
+        if (match->route != NULL || routes[i].method != method)
+            continue;
+        match->route = &routes[i];
+        match->variables = tried.variables;
+        memcpy(match->variable, tried.variable, tried.variables * sizeof tried.variable[0]);
     }
-    if (match->route == NULL)
-        match->variables = 0;
 }

@@ -43,10 +43,6 @@ struct route {
 
 enum { ROUTE_SEGMENTS = 64, ROUTE_VARIABLES = 8 };
 
-struct variable {
-    const char *name, *value;
-};
-
 /* A path, split and decoded. */
 struct path {
     size_t segments;
@@ -59,14 +55,20 @@ struct path {
 bool path_split(struct path *path, const char *raw, struct arena *arena, struct error *why)
     __attribute__((warn_unused_result));
 
+struct route_variable {
+    const char *name; /* in the pattern: of name_length bytes, and no NUL after it */
+    size_t name_length;
+    const char *value;
+};
+
 struct route_match {
     const struct route *route; /* NULL: none */
     unsigned allowed;          /* methods (bits) that some route has for this path; 0: 404 */
     size_t variables;
-    struct variable variable[ROUTE_VARIABLES];
+    struct route_variable variable[ROUTE_VARIABLES];
 };
 
-/* Looks the route up. Variables' values live in the arena. */
+/* Looks the route up. Variables' values live in the path or the arena. */
 void route_find(struct route_match *match, const struct route *routes, size_t count,
                 enum method method, const struct path *path, struct arena *arena);
 

@@ -271,7 +271,8 @@ test_routes(void)
                       : match.allowed != 0 ? "405"
                                            : "404";
             for (size_t v = 0; match.route != NULL && v < match.variables; v++)
-                buf_format(&variables, "%s=%s ", match.variable[v].name, match.variable[v].value);
+                buf_format(&variables, "%.*s=%s ", (int)match.variable[v].name_length,
+                           match.variable[v].name, match.variable[v].value);
         }
         failures += differs(cases[i].path, cases[i].pattern, pattern);
         failures += differs(cases[i].path, cases[i].variables, buf_string(&variables));
