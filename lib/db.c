@@ -135,6 +135,10 @@ db_migrate(struct db *db, enum sql_database database, struct error *why)
         db_rollback(db);
         return DB_OTHER;
     }
+    if (version == newest) {
+        db_rollback(db);
+        return DB_OK;
+    }
     while (version < newest) {
         for (int i = 0; i < sql_migrations_count; i++) {
             if (sql_migrations[i].database != database || sql_migrations[i].version != version + 1)
@@ -206,6 +210,7 @@ on_wal(void *context, sqlite3 *handle, const char *schema, int pages)
     (void)handle;
     (void)schema;
     db->wal_pages = pages;
+    db->unsynced = true;
     return SQLITE_OK;
 }
 
@@ -223,6 +228,11 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
     if (mode == DB_WRITER && db_pragma(db, "PRAGMA user_version") > schema_version(database))
         goto other;
     if (mode == DB_WRITER) {
+        /* SQLite opens for reading alone what it fails to open for writing. */
+        if (sqlite3_db_readonly(db->handle, "main") != 0) {
+            error_set(why, "database: cannot open %s for writing", path);
+            return DB_FAILED;
+        }
         size_t size = strlen(path) + sizeof ".lock";
         char *name = mem_alloc(size);
         snprintf(name, size, "%s.lock", path);
@@ -237,7 +247,7 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
         if (!db_lock(db, why))
             return DB_FAILED;
         bool set = db_execute(db,
-                              "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                              "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
                               "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=4194304",
                               why);
         db_unlock(db);
@@ -446,6 +456,29 @@ db_begin(struct db *db, struct error *why)
     return DB_FAILED;
 }
 
+/* Makes durable what was committed, with all that came before it. That is done after the lock is
+ * given back: while one waits for the disk others commit, and the disk may take them together. */
+static enum db_result
+db_sync(struct db *db, struct error *why)
+{
+    sqlite3_file *log = NULL;
+    struct error nothing;
+
+    if (!db->unsynced)
+        return DB_OK;
+    db->unsynced = false;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log == NULL || log->pMethods == NULL ||
+        log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+        return DB_OK;
+    error_set(why, "database: the disk failed to keep what was committed: it may be lost");
+    /* The system says so once, and from then on takes for written what is not. It still has it: the
+     * database's file gets it. */
+    if (db_checkpoint(db, &nothing) != DB_OK)
+        db->unsynced = true;
+    return DB_FAILED;
+}
+
 enum db_result
 db_commit(struct db *db, struct error *why)
 {
@@ -460,7 +493,7 @@ db_commit(struct db *db, struct error *why)
     if (db->wal_pages > WAL_PAGES_USUAL)
         sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     db_unlock(db);
-    return DB_OK;
+    return db_sync(db, why);
 }
 
 void
@@ -490,7 +523,7 @@ db_checkpoint(struct db *db, struct error *why)
     if (!db_lock(db, why))
         return DB_FAILED;
     sqlite3_busy_timeout(db->handle, CHECKPOINT_WAIT_MS);
-    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
     db_unlock(db);
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)

@@ -43,6 +43,7 @@ struct db {
     sqlite3_stmt *controls[DB_CONTROLS];
     int lock;                            /* descriptor of PATH.lock, -1 for a reader */
     int wal_pages;                       /* length of the WAL after the last commit */
+    bool unsynced;                       /* something was committed and is not durable yet */
     bool writing;                        /* between db_begin() and its end */
     unsigned char seen[DB_INDEX_HEADER]; /* by db_unchanged() */
     sqlite3_stmt *statements[SQL_COUNT]; /* NULL for those of another database */
@@ -114,8 +115,10 @@ const char *db_column_text(sqlite3_stmt *statement, int index);
 
 /* A write transaction: takes the lock file and begins at once. DB_FAILED when it could not, also
  * when another file has taken the database's place: what is written then would be lost. Ends with
- * db_commit(), or db_rollback(); a failed commit is rolled back. Where the WAL has become long,
- * db_commit() copies back what no reader needs of it, and waits for nobody. */
+ * db_commit(), or db_rollback(). What db_commit() calls DB_OK is durable. A commit that failed is
+ * rolled back, except where it was the disk that failed to make it durable: others see it then,
+ * and it may or may not be there after a power cut. Where the WAL has become long, db_commit()
+ * copies back what no reader needs of it, and waits for nobody. */
 enum db_result db_begin(struct db *db, struct error *why) __attribute__((warn_unused_result));
 enum db_result db_commit(struct db *db, struct error *why) __attribute__((warn_unused_result));
 void db_rollback(struct db *db);
@@ -125,8 +128,8 @@ void db_rollback(struct db *db);
 bool db_snapshot_begin(struct db *db, struct error *why) __attribute__((warn_unused_result));
 void db_snapshot_end(struct db *db);
 
-/* Copies the WAL back into the database under the lock, all of it where its readers end within a
- * moment. The next commit begins it anew and cuts its file to a usual length. */
+/* Copies the WAL back into the database under the lock, and empties its file where its readers end
+ * within a moment. */
 enum db_result db_checkpoint(struct db *db, struct error *why) __attribute__((warn_unused_result));
 
 /* A number that changes when another connection has committed; -1 when it cannot be read. A

@@ -128,16 +128,18 @@ reading() {
     rm "$STATE_DIR"/cache.db*
     ln -s "$BATS_TEST_TMPDIR/other/cache.db" "$STATE_DIR/cache.db"
     expect "rows" 1 "$(query "SELECT rows FROM datasets WHERE name = 'contents'")"
-    reading 503
+    await "503" reading 503 # within a second
     expect_line "the server's database cannot be read" "$(jq -r .detail "$body")"
     rm "$STATE_DIR/cache.db"
     cp "$BATS_TEST_TMPDIR/other"/cache.db* "$STATE_DIR"
-    reading 200
+    await "200" reading 200
 }
 
 # Copies of the index's header, of which the second is written after the first.
 copy() { od -An -tx1 -j $((($1 - 1) * 48)) -N 48 "$STATE_DIR/cache.db-shm"; }
 copies_agree() { [ "$(copy 1)" = "$(copy 2)" ]; }
+
+answers() { get "$2" && [ "$status" = "$1" ]; }
 
 @test "votes.fcgi mends an index that a killed writer left half changed, and makes one that is gone" {
     sample_row acme/one | put_rows
@@ -152,12 +154,11 @@ copies_agree() { [ "$(copy 1)" = "$(copy 2)" ]; }
     pkill -STOP -P "$SERVER" votes.fcgi
     rm "$STATE_DIR"/cache.db*
     mv "$STATE_DIR/copy.db" "$STATE_DIR/cache.db"
-    get '/api/health?ready=1'
-    expect_status 503
+    await "503" answers 503 '/api/health?ready=1'
     expect_line "cannot read $STATE_DIR/cache.db: unable to open database file" "$(cat "$STATE_DIR/log/system.log")"
     pkill -CONT -P "$SERVER" votes.fcgi
     await "an index" test -s "$STATE_DIR/cache.db-shm"
-    reading 200
+    await "200" reading 200
 }
 
 gone() { local pid; for pid in "$@"; do no kill -0 "$pid" 2>/dev/null || return; done; }

@@ -429,6 +429,8 @@ two_snapshots() {
     done
 }
 
+first_has() { get '/api/leaderboard/formatted?at=1' && grep -q "$1" "$body"; }
+
 @test "after the database was lost, its numbers mean what the new one has" {
     two_snapshots
     get '/api/leaderboard/formatted?at=1'
@@ -437,6 +439,7 @@ two_snapshots() {
     rm -f "$STATE_DIR"/cache.db*
     { sample_row acme/three; sample_row acme/four; } | put_rows
     fetcher --quiet pull official-providers contents
+    await "the new database" first_has acme/three # within a second
     get '/api/leaderboard/formatted?at=1'
     expect "now" '["acme/three","acme/four"]' "$(jq -c '[.models[].model.name]' "$body")"
     { sample_row acme/three; sample_row acme/five; } | put_rows
