@@ -1059,6 +1059,7 @@ main(int argc, char **argv)
     buf_init(&sweep.expected[0], ANSWER_MAX);
     buf_init(&sweep.expected[1], ANSWER_MAX);
     buf_init(&sweep.answer, ANSWER_MAX);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was found is told, however it ends */
     printf("seed %lu\n%-14s %-5s %-20s %7s %6s %6s ", sweep.seed, "scene", "", "mode", "reached",
            "tried", "failed");
     for (int i = 0; i < OUTCOMES; i++)
