@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 ifeq ($(origin CC),default)
 CC       = gcc
 endif
-PKGS     = fcgi jansson libcurl sqlite3 libcrypto zlib libbrotlienc libbrotlidec libzstd liblz4 libseccomp
+PKGS     = fcgi jansson libcurl sqlite3 libcrypto zlib libbrotlienc libbrotlidec libzstd liblz4
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wvla -Wformat=2 -Wundef -Wcast-qual -Wno-overlength-strings $(WERROR)
 HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE

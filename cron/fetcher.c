@@ -340,6 +340,8 @@ print_json(json_t *value)
 
     buf_init(&text, 1 << 20);
     json_put_value(&text, value);
+    if (!buf_ok(&text))
+        mem_exhausted(text.length);
     printf("%s\n", buf_string(&text));
     buf_free(&text);
     json_decref(value);

@@ -2,6 +2,7 @@
 
 #include "address.h"
 #include "buf.h"
+#include "file.h"
 #include "json.h"
 #include "mem.h"
 
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { ENV_BYTES_MAX = 1 << 20 };
 
 enum kind { TEXT, SECRET, URL, REPO, PATH, NUMBER, CHOICE, LIST };
 
@@ -155,26 +158,27 @@ variables_read(struct variables *variables, struct error *why)
 {
     const char *named = getenv("ENV_FILE");
     const char *path = named != NULL && named[0] != '\0' ? named : ".env";
-    FILE *file = fopen(path, "re");
-    char *line = NULL;
-    size_t size = 0;
+    struct buf text;
     int number = 0;
-    bool good = true;
 
-    if (file == NULL) {
-        if (named == NULL || named[0] == '\0')
-            return true;
-        error_set(why, "ENV_FILE: cannot read %s: %s", path, strerror(errno));
-        return false;
-    }
-    while (good && getline(&line, &size, file) >= 0) {
-        number++;
-        good = variables_line(variables, line, why);
+    if (path != named && access(path, R_OK) != 0)
+        return true;
+    buf_init(&text, ENV_BYTES_MAX);
+    bool good = file_read(path, &text, why);
+    if (good && strlen(buf_string(&text)) != text.length) {
+        error_set(why, "%s holds a NUL byte", path);
+        good = false;
     }
     if (!good)
-        error_prefix(why, "%s, line %d", path, number);
-    free(line);
-    fclose(file);
+        error_prefix(why, "ENV_FILE");
+    char *rest = text.data, *line;
+    while (good && (line = strsep(&rest, "\n")) != NULL) {
+        number++;
+        good = variables_line(variables, line, why);
+        if (!good)
+            error_prefix(why, "%s, line %d", path, number);
+    }
+    buf_free(&text);
     return good;
 }
 

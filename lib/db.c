@@ -31,6 +31,43 @@ db_application_id(enum sql_database database)
     return application_ids[database];
 }
 
+static sqlite3_mem_methods usual;
+
+/* For want of memory a query would look like one that finds nothing, and a text like an empty one:
+ * SQLite has memory, or the program ends, and with it its transaction. */
+static void *
+db_alloc(int size)
+{
+    void *memory = usual.xMalloc(size);
+
+    if (memory == NULL)
+        mem_exhausted((size_t)size);
+    return memory;
+}
+
+static void *
+db_resize(void *memory, int size)
+{
+    memory = usual.xRealloc(memory, size);
+    if (memory == NULL)
+        mem_exhausted((size_t)size);
+    return memory;
+}
+
+/* Before SQLite's first use. Without its sums of memory no allocation takes a lock. */
+__attribute__((constructor)) static void
+db_configure(void)
+{
+    sqlite3_mem_methods ours;
+
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_GETMALLOC, &usual);
+    ours = usual;
+    ours.xMalloc = db_alloc;
+    ours.xRealloc = db_resize;
+    sqlite3_config(SQLITE_CONFIG_MALLOC, &ours);
+}
+
 static void
 db_explain(struct db *db, const char *what, struct error *why)
 {
@@ -307,8 +344,6 @@ db_open(struct db **opened, const char *path, enum sql_database database, enum d
     }
     struct db *db = mem_zero(1, sizeof *db);
     db->lock = -1;
-    /* Before SQLite's first use: without its sums of memory no allocation takes a lock. */
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     enum db_result result = DB_FAILED;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK)
         result = db_set_up(db, path, database, mode, why);

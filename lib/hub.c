@@ -16,10 +16,19 @@ enum {
     PARALLEL = 8
 };
 
+static void *
+curl_resize(void *memory, size_t size)
+{
+    return mem_resize(memory, size, 1);
+}
+
 struct hub *
 hub_open(const struct config *config, struct error *why)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    /* Without memory an answer would look like one that did not come, or came without a header:
+     * libcurl has memory, or the program ends. */
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, free, curl_resize, mem_string,
+                             mem_zero) != CURLE_OK) {
         error_set(why, "libcurl cannot start");
         return NULL;
     }

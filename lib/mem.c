@@ -20,8 +20,12 @@ struct arena_block {
 _Noreturn void
 mem_exhausted(size_t size)
 {
+    char line[64];
+    int length = snprintf(line, sizeof line, "out of memory: %zu bytes refused\n", size);
+
     /* Straight to the descriptor, and no exit handlers: neither may need memory. */
-    dprintf(STDERR_FILENO, "out of memory: %zu bytes refused\n", size);
+    if (write(STDERR_FILENO, line, (size_t)length) < 0)
+        (void)0; /* the exit code says it too */
     _exit(EXIT_SYSTEM);
 }
 

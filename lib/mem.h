@@ -2,7 +2,10 @@
  *
  * Small allocations whose size our own code decides cannot fail: when the machine has no memory
  * left, mem_* prints one line and ends the program, in one place. A size that comes from outside is
- * bounded first and taken from an arena with a limit, which may refuse. */
+ * bounded first and taken from an arena with a limit, which may refuse.
+ *
+ * The libraries that can be given an allocator get this one, each where it is used: jansson,
+ * libcurl, libcrypto, SQLite and libbrotlienc. Only libfcgi and libsnappy cannot. */
 #ifndef MEM_H
 #define MEM_H
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,55 +93,33 @@ spool_read(const struct spool *spool, uint64_t start, void *bytes, size_t length
     return true;
 }
 
+/* Ends the digest in any case. */
 static bool
-update(EVP_MD_CTX *context, const struct spool *spool, struct error *why)
+hash(const struct spool *spool, struct digest *digest, char *hex, struct error *why)
 {
     char piece[PIECE_BYTES];
+    bool good = true;
 
-    for (uint64_t done = 0; done < spool->length;) {
+    for (uint64_t done = 0; good && done < spool->length;) {
         uint64_t left = spool->length - done;
         size_t length = left < sizeof piece ? (size_t)left : sizeof piece;
-        if (!spool_read(spool, done, piece, length, why))
-            return false;
-        if (!EVP_DigestUpdate(context, piece, length)) {
-            error_set(why, "out of memory");
-            return false;
-        }
+        good = spool_read(spool, done, piece, length, why);
+        if (good)
+            digest_put(digest, piece, length);
         done += length;
     }
-    return true;
-}
-
-static bool
-hash(const struct spool *spool, const EVP_MD *kind, const char *head, size_t head_length, char *hex,
-     struct error *why)
-{
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good = context != NULL && EVP_DigestInit_ex(context, kind, NULL) &&
-                EVP_DigestUpdate(context, head, head_length);
-
-    if (!good)
-        error_set(why, "out of memory");
-    good = good && update(context, spool, why) && EVP_DigestFinal_ex(context, bytes, &size);
-    EVP_MD_CTX_free(context);
-    for (unsigned i = 0; i < size; i++)
-        snprintf(hex + 2 * (size_t)i, 3, "%02x", bytes[i]);
+    digest_end(digest, good ? hex : NULL);
     return good;
 }
 
 bool
 spool_sha256(const struct spool *spool, char hex[SHA256_HEX], struct error *why)
 {
-    return hash(spool, EVP_sha256(), "", 0, hex, why);
+    return hash(spool, digest_begin(), hex, why);
 }
 
 bool
 spool_git(const struct spool *spool, char hex[SHA1_HEX], struct error *why)
 {
-    char head[48];
-    int size = snprintf(head, sizeof head, "blob %" PRIu64, spool->length);
-
-    return hash(spool, EVP_sha1(), head, (size_t)size + 1, hex, why);
+    return hash(spool, digest_git_begin("blob", spool->length), hex, why);
 }

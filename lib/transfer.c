@@ -132,8 +132,11 @@ link_next(const char *value)
         if (close == NULL)
             return NULL;
         const char *rel = strstr(close, "rel=\"next\"");
-        if (rel != NULL && (size_t)(rel - close) < strcspn(close, ","))
-            return strndup(open + 1, (size_t)(close - open) - 1);
+        if (rel != NULL && (size_t)(rel - close) < strcspn(close, ",")) {
+            char *address = mem_string(open + 1);
+            address[close - open - 1] = '\0';
+            return address;
+        }
     }
     return NULL;
 }
@@ -158,7 +161,7 @@ on_header(char *bytes, size_t one, size_t length, void *context)
     if (strcasecmp(line, "link") == 0 && transfer->link == NULL)
         transfer->link = link_next(value);
     else if (strcasecmp(line, "etag") == 0 && transfer->etag == NULL)
-        transfer->etag = strdup(value);
+        transfer->etag = mem_string(value);
     else if (strcasecmp(line, "x-error-message") == 0)
         snprintf(transfer->error_message, sizeof transfer->error_message, "%.199s", value);
     else if (strcasecmp(line, "retry-after") == 0 && isdigit((unsigned char)value[0]))
@@ -254,9 +257,7 @@ add_header(struct transfer *transfer, const char *name, const char *value)
 
     buf_init(&line, 8192);
     buf_format(&line, "%s %s", name, value);
-    struct curl_slist *longer = curl_slist_append(transfer->headers, buf_string(&line));
-    if (longer != NULL)
-        transfer->headers = longer;
+    transfer->headers = curl_slist_append(transfer->headers, buf_string(&line));
     buf_free(&line);
 }
 
@@ -349,17 +350,15 @@ transfer_send(struct hub *hub, struct transfer *transfer)
     }
     if (transfer->accept != NULL)
         add_header(transfer, "Accept:", transfer->accept);
-    for (size_t i = 0; transfer->extra != NULL && transfer->extra[i] != NULL; i++) {
-        struct curl_slist *longer = curl_slist_append(transfer->headers, transfer->extra[i]);
-        if (longer != NULL)
-            transfer->headers = longer;
-    }
+    for (size_t i = 0; transfer->extra != NULL && transfer->extra[i] != NULL; i++)
+        transfer->headers = curl_slist_append(transfer->headers, transfer->extra[i]);
     const char *token = transfer->token != NULL ? transfer->token : config->hf_token;
     if (token != NULL && !transfer->anonymous && same_origin(url, config->hf_endpoint))
         add_header(transfer, "Authorization: Bearer", token);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer->headers);
     hub->requests++;
-    curl_multi_add_handle(hub->multi, curl);
+    if (curl_multi_add_handle(hub->multi, curl) != CURLM_OK)
+        mem_exhausted(sizeof curl); /* nothing else is in its way */
 }
 
 /* ---- what follows an exchange ---- */
@@ -391,10 +390,10 @@ transfer_redirect(struct transfer *transfer, CURLcode *code)
         *code = CURLE_TOO_MANY_REDIRECTS;
         return false;
     }
-    char *copy = strdup(target);
+    char *copy = mem_string(target);
     free(transfer->location);
     transfer->location = copy;
-    return copy != NULL;
+    return true;
 }
 
 /* Decides what follows an exchange. True when the transfer is done, else it is to be sent again at

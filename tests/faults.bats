@@ -31,6 +31,12 @@ sweep() {
     sweep 8 alloc sync
 }
 
+@test "memory stays away from the fetcher for good: one line says so, wherever it happens" {
+    sweep 12 alloc-onward sync push verify status
+    # No library ended it, and nothing was done.
+    awk '$3 == "alloc-onward" && $8 + $9 != $5 { exit 1 }' <<<"$output"
+}
+
 @test "the disk fails: what was acknowledged is there once, and nothing is half published" {
     sweep 3 read-eio,write-enospc,write-short,sync-eio,name-eio sync vote submit
 }

@@ -48,4 +48,7 @@ for database in cache hub; do
     sqlite3 "$STATE_DIR/$database.db" ".backup $SWEEP_TEMPLATE/$database.db"
 done
 cp -r "$STATE_DIR/public" "$SWEEP_TEMPLATE"
-${SWEEP_WITH:-} "$PROGRAM_DIR/tests/sweep" "$@"
+
+# What is made to fail has a state of its own, which no other program opens.
+mkdir -p "$STATE_DIR"/sweep/{run,log,public}
+SWEEP_HUB=$STATE_DIR STATE_DIR=$STATE_DIR/sweep ${SWEEP_WITH:-} "$PROGRAM_DIR/tests/sweep" "$@"

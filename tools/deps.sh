@@ -7,7 +7,7 @@
 set -eu
 
 build="gcc make pkg-config libfcgi-dev libjansson-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev
-       zlib1g-dev libbrotli-dev libzstd-dev libsnappy-dev liblz4-dev libseccomp-dev lighttpd
+       zlib1g-dev libbrotli-dev libzstd-dev libsnappy-dev liblz4-dev lighttpd
        curl"
 test="bats jq git sqlite3 iproute2 procps libxml2-utils strace"
 check="clang clang-format clang-tidy cppcheck"

@@ -34,18 +34,28 @@ int __open64_2(const char *path, int flags);
 
 static struct faults *faults;
 
-/* Tells a crash of a library, right after it was refused memory, from one of the program. */
+/* Tells a crash of a library, right after it was refused memory, from one of the program: the first
+ * of those on the stack that is not C's or C++'s own. */
 static void
 on_crash(int number)
 {
-    void *frames[8];
+    static const char *const own[] = { "faults.so", "libc.so", "ld-linux", "libstdc++", "libgcc" };
+    void *frames[32];
     Dl_info info;
-    int count = backtrace(frames, 8);
 
-    for (int i = 2; i < count && i < 6; i++)
-        if (dladdr(frames[i], &info) != 0 && info.dli_fname != NULL &&
-            strstr(info.dli_fname, "libcrypto") != NULL)
-            faults->in_library = true;
+    faults->armed = false;
+    int count = backtrace(frames, 32);
+    for (int i = 1; i < count && faults->crashed[0] == '\0'; i++) {
+        if (dladdr(frames[i], &info) == 0 || info.dli_fname == NULL)
+            continue;
+        const char *slash = strrchr(info.dli_fname, '/');
+        const char *name = slash == NULL ? info.dli_fname : slash + 1;
+        bool skipped = false;
+        for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
+            skipped = skipped || strncmp(name, own[j], strlen(own[j])) == 0;
+        if (!skipped)
+            snprintf(faults->crashed, sizeof faults->crashed, "%s", name);
+    }
     raise(number);
 }
 
@@ -69,6 +79,8 @@ begin(void)
     if (faults == NULL)
         return;
     sigaction(SIGSEGV, &crash, NULL);
+    sigaction(SIGBUS, &crash, NULL);
+    sigaction(SIGABRT, &crash, NULL);
 }
 
 /* Counts a call. Returns whether it is to fail. */
@@ -104,7 +116,8 @@ note(const char *name, size_t length, int fd, const char *path)
     }
     errno = saved;
     if (faults->action == FAULTS_KILL)
-        syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
+        /* By the one call for it that a confined program has. */
+        syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGKILL);
 }
 
 /* True when the call is to return -1. */

@@ -33,8 +33,8 @@ struct faults {
                                   FAULTS_KILL: the process dies before the call */
     int error;                 /* FAULTS_FAIL: the errno; what a call cannot give stays out */
     _Atomic uint32_t failed;   /* calls that failed */
-    _Atomic bool in_library;   /* it crashed within libcrypto, which does not check everything */
     char what[300];            /* the first of them: "pwrite 4096 bytes of /path: EIO" */
+    char crashed[100];         /* whose code a crash or abort() was in: "libfcgi.so.0", "fetcher" */
 };
 
 #endif

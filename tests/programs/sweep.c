@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -65,6 +66,7 @@ static const struct scene {
     const char *target;   /* of the request */
     const char *body;     /* posted; NULL for a GET */
     bool empty;           /* begins without any state */
+    bool synced;          /* begins with what the Hub has */
     bool begins;          /* the program's start is part of it */
     bool varies;          /* the answer tells the time */
 } scenes[] = {
@@ -72,7 +74,7 @@ static const struct scene {
     { "first-sync", "fetcher", .words = { "sync" }, .empty = true },
     { "pull", "fetcher", .words = { "pull", "--force" } },
     { "push", "fetcher", .words = { "push" } },
-    { "verify", "fetcher", .words = { "verify" } },
+    { "verify", "fetcher", .words = { "verify" }, .synced = true },
     { "status", "fetcher", .words = { "status", "--json" } },
     { "history", "fetcher", .words = { "history", "--json" } },
     { "start", "leaderboard.fcgi", .target = "/api/leaderboard", .begins = true },
@@ -120,7 +122,7 @@ enum outcome {
     DONE,    /* as if nothing had been */
     REFUSED, /* an error that says why: exit code and line, or 5xx */
     MEMORY,  /* the program ended for want of memory, and said so */
-    LIBRARY, /* libfcgi, libcrypto or libsnappy ended it: they take memory for granted */
+    LIBRARY, /* one of `takers` ended it */
     KILLED,  /* as was asked for */
     CRASHED, /* a signal */
     HUNG,    /* no end within WAIT_MS */
@@ -133,8 +135,14 @@ enum outcome {
 static const char *const outcome_names[] = { "done",    "refused", "memory", "library", "killed",
                                              "crashed", "hung",    "silent", "WRONG" };
 
+/* Libraries that take memory for granted, and cannot be given another allocator. */
+static const char *const takers[] = { "libfcgi.so", "libsnappy.so" };
+
 struct sweep {
-    const char *programs, *state, *template, *work;
+    const char *programs, *template, *work;
+    const char *state; /* the programs', and nobody else's: lighttpd has one of its own */
+    const char *hub;   /* the folder of the local Hub's database */
+    sqlite3 *held;     /* keeps -wal and -shm of the cache, as votes.fcgi does for readers */
     struct faults *faults;
     unsigned long seed, each, call;
     const char *only_mode;
@@ -145,7 +153,7 @@ struct sweep {
     pid_t pid;              /* of the program that serves; 0: none */
     int listener;
     char complaint[400]; /* what is wrong */
-    unsigned long runs, bad;
+    unsigned long runs, bad, taken[COUNT(takers)];
 };
 
 static _Noreturn void
@@ -239,10 +247,10 @@ hub_reset(const struct sweep *sweep)
     };
     sqlite3 *db;
 
-    int lock = open(path_in(path, sweep->state, "hub.db.lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    int lock = open(path_in(path, sweep->hub, "hub.db.lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (lock < 0 || flock(lock, LOCK_EX) != 0)
         broken(path);
-    if (sqlite3_open(path_in(path, sweep->state, "hub.db"), &db) != SQLITE_OK)
+    if (sqlite3_open(path_in(path, sweep->hub, "hub.db"), &db) != SQLITE_OK)
         broken(path);
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     snprintf(sql, sizeof sql,
@@ -263,20 +271,46 @@ hub_reset(const struct sweep *sweep)
 }
 
 static void
-state_reset(const struct sweep *sweep, bool empty, bool hub)
+state_let_go(struct sweep *sweep)
+{
+    sqlite3_close(sweep->held);
+    sweep->held = NULL;
+}
+
+/* Makes -wal and -shm where they are not there, and puts right what a killed writer left. */
+static void
+state_hold(struct sweep *sweep)
+{
+    char path[512];
+
+    if (sweep->held == NULL) {
+        if (sqlite3_open_v2(path_in(path, sweep->state, "cache.db"), &sweep->held,
+                            SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+            broken(path);
+        sqlite3_db_config(sweep->held, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        sqlite3_busy_timeout(sweep->held, 5000);
+    }
+    if (sqlite3_exec(sweep->held, "SELECT count(*) FROM datasets", NULL, NULL, NULL) != SQLITE_OK) {
+        fprintf(stderr, "sweep: %s\n", sqlite3_errmsg(sweep->held));
+        broken("cache.db");
+    }
+}
+
+/* No program may be at work. What one left, killed or not, is gone: its log, its index, its lock.
+ */
+static void
+state_reset(struct sweep *sweep, bool empty, bool hub)
 {
     char from[512], to[512], folder[512];
 
+    state_let_go(sweep);
     files(sweep->state, remove_cache);
     files(path_in(folder, sweep->state, "public"), remove_file);
     if (hub)
         hub_reset(sweep);
     if (empty)
         return;
-    /* Whole at once: events.fcgi looks at it as time goes by. */
-    copy(path_in(from, sweep->template, "cache.db"), path_in(to, sweep->state, "cache.db.new"));
-    if (rename(to, path_in(folder, sweep->state, "cache.db")) != 0)
-        broken(to);
+    copy(path_in(from, sweep->template, "cache.db"), path_in(to, sweep->state, "cache.db"));
     DIR *listing = opendir(path_in(folder, sweep->template, "public"));
     for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
         char source[800], copied[800];
@@ -334,7 +368,7 @@ state_describe(const struct sweep *sweep, struct buf *out)
             put_query(db, cache[i], out);
     }
     sqlite3_close(db);
-    if (sqlite3_open_v2(path_in(path, sweep->state, "hub.db"), &db, SQLITE_OPEN_READWRITE, NULL) ==
+    if (sqlite3_open_v2(path_in(path, sweep->hub, "hub.db"), &db, SQLITE_OPEN_READWRITE, NULL) ==
         SQLITE_OK) {
         sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         put_query(db,
@@ -359,7 +393,7 @@ state_whole(struct sweep *sweep)
         return true;
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         return wrong(sweep, "the database cannot be opened") == DONE;
-    sqlite3_busy_timeout(db, 5000); /* a program may look at it, and recover the WAL first */
+    sqlite3_busy_timeout(db, 5000);
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &row, NULL) != SQLITE_OK ||
         sqlite3_step(row) != SQLITE_ROW)
@@ -416,6 +450,7 @@ begin(const struct sweep *sweep, const char *program, const char *const *words, 
         input = open("/dev/null", O_RDONLY);
     for (int i = 0; words != NULL && i < 4 && words[i] != NULL; i++)
         argv[i + 1] = mem_string(words[i]);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever ends the sweep leaves none behind */
     dup2(input, 0);
     dup2(stdout_fd, 1);
     dup2(stderr_fd, 2);
@@ -425,17 +460,19 @@ begin(const struct sweep *sweep, const char *program, const char *const *words, 
     _exit(126);
 }
 
-/* Waits for its end; false when it does not come. */
+/* Sends a program the signal (0: none) and waits for its end; false when it has to be killed. */
 static bool
-ended(pid_t pid, int *status)
+ended(pid_t pid, int number, int *status)
 {
     int fd = pidfd_open(pid, 0);
     struct pollfd end = { .fd = fd, .events = POLLIN };
-    bool good = poll(&end, 1, WAIT_MS) == 1;
 
-    close(fd);
+    if (fd < 0 || (number != 0 && pidfd_send_signal(fd, number, NULL, 0) != 0))
+        broken("pidfd");
+    bool good = poll(&end, 1, WAIT_MS) == 1;
     if (!good)
-        kill(pid, SIGKILL);
+        pidfd_send_signal(fd, SIGKILL, NULL, 0);
+    close(fd);
     waitpid(pid, status, 0);
     return good;
 }
@@ -451,13 +488,20 @@ said(const struct sweep *sweep, const char *name, struct buf *out)
         buf_reset(out);
 }
 
-/* Whether those are a library's last words. Only libfcgi has assertions; the second is glibc's for
- * one that it has no memory to word; libsnappy is C++. */
+/* Whether it was one of `takers` that crashed, after memory was refused. */
 static bool
-library_said(const char *text)
+library_ended(struct sweep *sweep)
 {
-    return strstr(text, "Assertion") != NULL || strcmp(text, "Unexpected error.\n") == 0 ||
-           strstr(text, "bad_alloc") != NULL;
+    const struct faults *faults = sweep->faults;
+
+    for (size_t i = 0; i < COUNT(takers); i++) {
+        if (faults->kinds == FAULTS_ALLOC && faults->failed != 0 &&
+            strncmp(faults->crashed, takers[i], strlen(takers[i])) == 0) {
+            sweep->taken[i]++;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* What an end by signal or exit code means. */
@@ -473,7 +517,7 @@ judge_end(struct sweep *sweep, int status)
     bool memory = strstr(text, "out of memory") != NULL;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         outcome = KILLED;
-    else if (WIFSIGNALED(status) && (library_said(text) || sweep->faults->in_library))
+    else if (WIFSIGNALED(status) && library_ended(sweep))
         outcome = LIBRARY;
     else if (WIFSIGNALED(status))
         outcome = CRASHED;
@@ -484,9 +528,10 @@ judge_end(struct sweep *sweep, int status)
     else
         outcome = words.length != 0 ? REFUSED : SILENT;
     if (outcome >= BAD)
-        snprintf(sweep->complaint, sizeof sweep->complaint, "%s %d: %.200s",
+        snprintf(sweep->complaint, sizeof sweep->complaint, "%s %d %s: %.200s",
                  WIFSIGNALED(status) ? "signal" : "exit code",
-                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), text);
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                 sweep->faults->crashed, text);
     buf_free(&words);
     return outcome;
 }
@@ -497,7 +542,7 @@ fetch(struct sweep *sweep, const char *const *words)
 {
     int status;
 
-    if (!ended(begin(sweep, "fetcher", words, -1), &status))
+    if (!ended(begin(sweep, "fetcher", words, -1), 0, &status))
         return HUNG;
     return judge_end(sweep, status);
 }
@@ -534,6 +579,9 @@ fetcher_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
     struct buf now;
 
     state_reset(sweep, scene->empty, true);
+    arm(sweep, NULL, 0, false, false);
+    if (scene->synced && fetch(sweep, sync) != DONE)
+        return wrong(sweep, "the sync before it fails");
     arm(sweep, mode, call, true, false);
     enum outcome outcome = fetch(sweep, scene->words);
     sweep->faults->armed = false;
@@ -691,8 +739,7 @@ serve_end(struct sweep *sweep, int *status)
     *status = 0;
     if (sweep->pid == 0)
         return;
-    kill(sweep->pid, SIGTERM);
-    ended(sweep->pid, status);
+    ended(sweep->pid, SIGTERM, status);
     sweep->pid = 0;
 }
 
@@ -755,6 +802,7 @@ request_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
         serve(sweep, scene);
         ask(sweep, scene, &answer);
     }
+    state_hold(sweep);
     arm(sweep, mode, call, warm || scene->begins, !warm && !scene->begins);
     serve(sweep, scene);
     bool timely = ask(sweep, scene, &answer);
@@ -764,9 +812,11 @@ request_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
     int code = answer_status(&answer);
     bool killed = sweep->faults->action == FAULTS_KILL && sweep->faults->failed != 0;
     bool gone = serve_ended(sweep, &status, code == 0 || killed ? 2000 : 0);
-    if (!timely && !gone)
+    if (!timely && !gone) {
         outcome = HUNG;
-    else if (gone)
+        ended(sweep->pid, SIGKILL, &status);
+        sweep->pid = 0;
+    } else if (gone)
         outcome = judge_end(sweep, status);
     else if (code == 0)
         outcome = REFUSED; /* it hung up and goes on: lighttpd answers 500 or 503 */
@@ -794,12 +844,15 @@ request_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
     /* The next request, without a fault, to the same process where it lives. A write that was
      * acknowledged is there, and is refused the second time; another may be there or not. */
     hub_up(sweep);
+    state_hold(sweep);
     serve(sweep, scene);
     timely = ask(sweep, scene, &answer);
     int again = answer_status(&answer);
-    if (!timely)
+    if (!timely) {
         outcome = HUNG;
-    else if (writes && strcmp(scene->program, "system.fcgi") != 0) {
+        ended(sweep->pid, SIGKILL, &status);
+        sweep->pid = 0;
+    } else if (writes && strcmp(scene->program, "system.fcgi") != 0) {
         bool acknowledged = code == 200;
         if (acknowledged ? again != 409 : again != 200 && again != 409) {
             outcome = WRONG;
@@ -918,6 +971,7 @@ sweep_scene(struct sweep *sweep, const struct scene *scene)
     for (int i = 0; i < 2; i++) {
         serve_end(sweep, &status);
         arm(sweep, NULL, 0, false, false);
+        state_reset(sweep, false, true);
         if (run(sweep, scene, NULL, 0, false) != DONE) {
             printf("WRONG: %s without faults: %s\n", scene->name, sweep->complaint);
             sweep->bad++;
@@ -952,9 +1006,9 @@ usage(FILE *out)
     fputs("\nScenes:", out);
     for (size_t i = 0; i < COUNT(scenes); i++)
         fprintf(out, " %s", scenes[i].name);
-    fputs(
-        "\n\nSTATE_DIR, PROGRAM_DIR, SWEEP_TEMPLATE and SWEEP_WORK are folders: tests/sweep.sh.\n",
-        out);
+    fputs("\n\nSTATE_DIR, PROGRAM_DIR, SWEEP_HUB, SWEEP_TEMPLATE and SWEEP_WORK are folders:\n"
+          "tests/sweep.sh.\n",
+          out);
     return out == stdout ? 0 : 100;
 }
 
@@ -963,6 +1017,7 @@ main(int argc, char **argv)
 {
     struct sweep sweep = { .programs = getenv("PROGRAM_DIR"),
                            .state = getenv("STATE_DIR"),
+                           .hub = getenv("SWEEP_HUB"),
                            .template = getenv("SWEEP_TEMPLATE"),
                            .work = getenv("SWEEP_WORK"),
                            .seed = 1,
@@ -991,8 +1046,8 @@ main(int argc, char **argv)
             return usage(stderr);
         named++;
     }
-    if (sweep.programs == NULL || sweep.state == NULL || sweep.template == NULL ||
-        sweep.work == NULL)
+    if (sweep.programs == NULL || sweep.state == NULL || sweep.hub == NULL ||
+        sweep.template == NULL || sweep.work == NULL)
         return usage(stderr);
     int fd = open(path_in(path, sweep.work, "faults"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, sizeof *sweep.faults) != 0)
@@ -1004,6 +1059,7 @@ main(int argc, char **argv)
     buf_init(&sweep.expected[0], ANSWER_MAX);
     buf_init(&sweep.expected[1], ANSWER_MAX);
     buf_init(&sweep.answer, ANSWER_MAX);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was found is told, however it ends */
     printf("seed %lu\n%-14s %-5s %-20s %7s %6s %6s ", sweep.seed, "scene", "", "mode", "reached",
            "tried", "failed");
     for (int i = 0; i < OUTCOMES; i++)
@@ -1017,7 +1073,12 @@ main(int argc, char **argv)
         if (wanted)
             sweep_scene(&sweep, &scenes[i]);
     }
-    printf("%lu runs, %lu bad\n", sweep.runs, sweep.bad);
+    state_let_go(&sweep);
+    printf("%lu runs, %lu bad", sweep.runs, sweep.bad);
+    for (size_t i = 0; i < COUNT(takers); i++)
+        if (sweep.taken[i] != 0)
+            printf("; %s ended %lu", takers[i], sweep.taken[i]);
+    putchar('\n');
     buf_free(&sweep.expected[0]);
     buf_free(&sweep.expected[1]);
     buf_free(&sweep.answer);
