@@ -103,6 +103,22 @@ flooded_apart() {
     apart flooded_apart
 }
 
+shared_apart() {
+    start_server alone
+    local said bound
+    # Six connections and twenty requests of 600 bytes each.
+    printf 'GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: %0500d\r\n\r\n' 0 >"$STATE_DIR/page"
+    said=$(load_from ask --port "$PORT" --file "$STATE_DIR/page" --from 127.0.0.3 --connections 180 --rate 600 --seconds 1)
+    expect "answers" 600 "$(field good "$said")"
+    for bound in made4 held4 asked4 sent4; do
+        expect "dropped by $bound" 0 "$(dropped $bound)"
+    done
+}
+
+@test "thirty browsers behind one address load the page at once, and no bound is reached" {
+    apart shared_apart
+}
+
 crowded_apart() {
     start_server alone
     bounds 's/size 65536/size 100/'
