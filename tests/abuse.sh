@@ -6,15 +6,15 @@
 # RATE=200; PART=flood: the abusers whose names match.
 #
 # The clients have the machine's last CPU, the server the others, and, where root runs this, the packets' way
-# through the kernel as well. The abuser's client gets only what the others' leaves of that CPU, and while
-# those are alone something spins there instead: what differs is the server's.
+# through the kernel as well. The abuser's client gets only what the others' leaves of that CPU, where
+# something spins all the time, so that it never sleeps: what differs is the server's. The abuser begins anew
+# in each round: what it did before is forgotten.
 set -u
 . "$(dirname "$0")/helper.bash"
 
 ROUNDS=${ROUNDS:-3} EACH=${EACH:-3} RATE=${RATE:-200} PART=${PART:-}
 LAST=$(($(nproc) - 1))
 abuser() { exec taskset -c $LAST chrt -i 0 "$@"; }
-spin() { while :; do :; done; }
 field() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p" <<<"$2" | tail -1; }
 median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
@@ -29,6 +29,7 @@ normal() {
 # turn COMMAND…: what others get while that runs.
 turn() {
     local pid
+    if [ "$BOUNDS" = with ]; then sed "s/= 7860/= $PORT/" "$ROOT/cron/leaderboard.nft" | nft -f -; fi # and forget
     "$@" >"$STATE_DIR/abuser" 2>&1 &
     pid=$!
     sleep 1 # a beginning; nothing is decided by how long it is
@@ -43,7 +44,7 @@ beside() {
     shift
     [[ $what =~ $PART ]] || return
     for _ in $(seq "$ROUNDS"); do
-        echo "$(turn abuser "$BASH" -c "$(declare -f spin); spin") $(turn "$@")"
+        echo "$(turn sleep 60) $(turn "$@")"
     done >"$STATE_DIR/rounds"
     column() { awk "{ printf \"%.2f\\n\", $1 }" "$STATE_DIR/rounds" | median; }
     printf '%-46s %7.1f %% %9s %9s %8s   %s\n' "$what" "$(column '100 * $3 / $1')" "$(column '$2')" "$(column '$4')" \
@@ -55,6 +56,7 @@ flood() { hold ask "$@"; }
 slowtest() { abuser slowhttptest -u "$API/api/leaderboard" -c 1000 -r 500 -l 60 -i 1 -p 2 "$@"; }
 
 measure() {
+    BOUNDS=$1
     new_state
     trap stop_all EXIT
     ip link set lo up
@@ -63,6 +65,8 @@ measure() {
         mount -t sysfs none /sys && printf '%x' $(((1 << LAST) - 1)) 2>/dev/null >/sys/class/net/lo/queues/rx-0/rps_cpus ||
             echo "(the clients' CPU handles the server's packets)"
     fi
+    abuser "$BASH" -c 'while :; do :; done' &
+    PIDS+=($!)
     start_server
     put_providers acme
     for i in $(seq 500); do sample_row "acme/m$i"; done | put_rows
@@ -71,7 +75,6 @@ measure() {
     printf 'POST /api/webhooks/hub HTTP/1.1\r\nHost: x\r\nContent-Length: 65000\r\n\r\n' >"$STATE_DIR/length"
     printf 'GET /api/leaderboard HTTP/1.1\r\nHost: x\r\n\r\n' >"$STATE_DIR/whole"
     for _ in $(seq 100); do printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'; done >"$STATE_DIR/many"
-    [ "$1" = without ] || sed "s/= 7860/= $PORT/" "$ROOT/cron/leaderboard.nft" | nft -f -
     printf '\n%-46s %9s %9s %9s %8s   %s\n' "$1 the kernel's bounds" answered "p99 alone" "beside" ratio "the abuser"
     beside "4,500 trickled heads" hold hold --connections 4500 --every 1000 --file "$STATE_DIR/head"
     beside "4,500 trickled bodies" hold hold --connections 4500 --every 1000 --file "$STATE_DIR/length"
