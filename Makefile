@@ -162,9 +162,10 @@ bench: ## print measurements as ratios: QUICK=1 in two minutes, PART=bodies one 
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run.sh $(PART)
 
-abuse: ## print what is left for others beside slow clients and floods, and what a hostile Hub costs
+abuse: ## print what is left for others beside slow clients and floods, PART=flood beside these alone
+	@tools/deps.sh build abuse
 	@$(MAKE) --no-print-directory programs
-	@BUILD=$(BUILD) tests/abuse.sh
+	@BUILD=$(BUILD) PART=$(PART) tests/abuse.sh
 
 check: ## clang-format, clang-tidy, cppcheck, the house rules and both compilers, all without a word
 	@tools/deps.sh build check

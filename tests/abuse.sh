@@ -1,61 +1,72 @@
 #!/bin/bash
-# What is left for others: requests are offered at a fixed rate from a hundred addresses of 127.0.0.0/8,
-# alone and beside somebody who abuses the server, in turns. "answered" is the share of the offered
-# requests that were answered 200, and the times count from when a request was due. Without and with
-# cron/leaderboard.nft, in a network of its own. The generators share the machine with the server; where
-# it has more than one CPU they keep to the last one.
+# What is left for others beside somebody who abuses the server from one address: requests are offered at
+# a fixed rate from a hundred addresses of 127.0.0.0/8, alone and beside the abuser, by turns. "answered" is the
+# share of what is answered 200 alone that is beside the abuser as well; the times count from when a request
+# was due. Without and with cron/leaderboard.nft, in a network of its own. ROUNDS=3 EACH=3 (seconds)
+# RATE=200; PART=flood: the abusers whose names match.
+#
+# The clients have the machine's last CPU, the server the others, and, where root runs this, the packets' way
+# through the kernel as well. The abuser's client gets only what the others' leaves of that CPU, where
+# something spins all the time, so that it never sleeps: what differs is the server's. The abuser begins anew
+# in each round: what it did before is forgotten.
 set -u
 . "$(dirname "$0")/helper.bash"
 
-ROUNDS=${ROUNDS:-3}
-load_from() { taskset -c $(($(nproc) - 1)) "$PROGRAM_DIR/tests/load" "$@"; }
+ROUNDS=${ROUNDS:-3} EACH=${EACH:-3} RATE=${RATE:-200} PART=${PART:-}
+LAST=$(($(nproc) - 1))
+abuser() { exec taskset -c $LAST chrt -i 0 "$@"; }
 field() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p" <<<"$2" | tail -1; }
 median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
-# normal WHAT: what others get right now, into $STATE_DIR/WHAT.
+# normal: the answers that others get right now, and the milliseconds in which 99 % of them came.
 normal() {
-    load_from ask --port "$PORT" --path '/api/leaderboard/formatted?limit=10' --from 127.0.0.10 --addresses 100 \
-        --connections 100 --rate 200 --seconds 3 >>"$STATE_DIR/$1"
+    local said
+    said=$(taskset -c $LAST "$PROGRAM_DIR/tests/load" ask --port "$PORT" --from 127.0.0.10 --addresses 100 \
+        --path '/api/leaderboard/formatted?limit=10' --connections 100 --rate "$RATE" --seconds "$EACH")
+    echo "$(field good "$said") $(field p99_ms "$said")"
 }
 
-# row WHAT: the medians of the rounds, alone and beside it.
-row() {
-    local what
-    for what in alone beside; do
-        while read -r line; do
-            echo "$(field good "$line") $(field offered "$line") $(field p99_ms "$line")"
-        done <"$STATE_DIR/$what" >"$STATE_DIR/rows"
-        printf -v "$what" '%6s %% %9s' "$(awk '{ printf "%.1f\n", 100 * $1 / $2 }' "$STATE_DIR/rows" | median)" \
-            "$(cut -d ' ' -f 3 "$STATE_DIR/rows" | median)"
-    done
-    printf '%-46s %s   %s   %s\n' "$1" "$alone" "$beside" "$(tail -1 "$STATE_DIR/abuser" | cut -c1-60)"
+# turn COMMAND…: what others get while that runs.
+turn() {
+    local pid
+    if [ "$BOUNDS" = with ]; then sed "s/= 7860/= $PORT/" "$ROOT/cron/leaderboard.nft" | nft -f -; fi # and forget
+    "$@" >"$STATE_DIR/abuser" 2>&1 &
+    pid=$!
+    sleep 1 # a beginning; nothing is decided by how long it is
+    normal
+    kill $pid 2>/dev/null
+    wait $pid 2>/dev/null
 }
 
-# beside WHAT ABUSER…: rounds of normal load alone, and beside the abuser's.
+# beside WHAT ABUSER…: rounds of both, and the medians of the ratios.
 beside() {
-    local what=$1 pid
+    local what=$1
     shift
-    rm -f "$STATE_DIR"/{alone,beside}
+    [[ $what =~ $PART ]] || return
     for _ in $(seq "$ROUNDS"); do
-        normal alone
-        "$@" >"$STATE_DIR/abuser" 2>&1 &
-        pid=$!
-        sleep 1 # a beginning; nothing is decided by how long it is
-        normal beside
-        kill $pid 2>/dev/null
-        wait $pid 2>/dev/null
-    done
-    row "$what"
+        echo "$(turn sleep 60) $(turn "$@")"
+    done >"$STATE_DIR/rounds"
+    column() { awk "{ printf \"%.2f\\n\", $1 }" "$STATE_DIR/rounds" | median; }
+    printf '%-46s %7.1f %% %9s %9s %8s   %s\n' "$what" "$(column '100 * $3 / $1')" "$(column '$2')" "$(column '$4')" \
+        "$(column '$4 / $2')" "$(tail -1 "$STATE_DIR/abuser" | cut -c1-60)"
 }
 
-hold() { exec taskset -c $(($(nproc) - 1)) "$PROGRAM_DIR/tests/load" "$@" --port "$PORT" --seconds 8; }
-flood() { exec taskset -c $(($(nproc) - 1)) "$PROGRAM_DIR/tests/load" ask --port "$PORT" --seconds 5 "$@"; }
-slowtest() { exec slowhttptest -u "$API/api/leaderboard" -c 1000 -r 500 -l 6 -i 1 -p 2 "$@"; }
+hold() { abuser "$PROGRAM_DIR/tests/load" "$@" --port "$PORT" --seconds 60; }
+flood() { hold ask "$@"; }
+slowtest() { abuser slowhttptest -u "$API/api/leaderboard" -c 1000 -r 500 -l 60 -i 1 -p 2 "$@"; }
 
 measure() {
+    BOUNDS=$1
     new_state
     trap stop_all EXIT
     ip link set lo up
+    if [ $LAST -gt 0 ]; then
+        taskset -cp 0-$((LAST - 1)) $$ >/dev/null
+        mount -t sysfs none /sys && printf '%x' $(((1 << LAST) - 1)) 2>/dev/null >/sys/class/net/lo/queues/rx-0/rps_cpus ||
+            echo "(the clients' CPU handles the server's packets)"
+    fi
+    abuser "$BASH" -c 'while :; do :; done' &
+    PIDS+=($!)
     start_server
     put_providers acme
     for i in $(seq 500); do sample_row "acme/m$i"; done | put_rows
@@ -63,8 +74,8 @@ measure() {
     printf 'GET /nothing HTTP/1.1\r\nHost: x\r\nX-Slow: ' >"$STATE_DIR/head"
     printf 'POST /api/webhooks/hub HTTP/1.1\r\nHost: x\r\nContent-Length: 65000\r\n\r\n' >"$STATE_DIR/length"
     printf 'GET /api/leaderboard HTTP/1.1\r\nHost: x\r\n\r\n' >"$STATE_DIR/whole"
-    [ "$1" = without ] || sed "s/= 7860/= $PORT/" "$ROOT/cron/leaderboard.nft" | nft -f -
-    printf '\n%-46s %18s   %18s   %s\n' "$1 the kernel's bound" "alone     p99 ms" "beside     p99 ms" "the abuser"
+    for _ in $(seq 100); do printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'; done >"$STATE_DIR/many"
+    printf '\n%-46s %9s %9s %9s %8s   %s\n' "$1 the kernel's bounds" answered "p99 alone" "beside" ratio "the abuser"
     beside "4,500 trickled heads" hold hold --connections 4500 --every 1000 --file "$STATE_DIR/head"
     beside "4,500 trickled bodies" hold hold --connections 4500 --every 1000 --file "$STATE_DIR/length"
     beside "1,000 slow readers" hold read --connections 1000 --every 500 --file "$STATE_DIR/whole"
@@ -73,14 +84,17 @@ measure() {
         beside "slowhttptest -H (slowloris)" slowtest -H
         beside "slowhttptest -B (slow body)" slowtest -B
         beside "slowhttptest -X (slow read)" slowtest -X -w 10 -y 20 -n 1 -z 32
-    else
-        echo "(slowhttptest is not installed)"
     fi
     for connections in 16 1000; do
         for path in /api/leaderboard '/api/leaderboard/formatted?search=m&limit=5' /; do
             beside "flood, $connections connections: $path" flood --path "$path" --connections $connections
         done
     done
+    beside "flood, a connection each: /" flood --connections 1000 --anew
+    beside "flood, 100 requests at once: /" flood --connections 16 --file "$STATE_DIR/many"
+    beside "9,800 silent connections, 245 addresses" hold hold --from 127.1.0.1 --addresses 245 --connections 9800 \
+        --every 60000 --file /dev/null
+    beside "flood, 100,000 addresses, a connection each" flood --from 127.1.0.1 --addresses 100000 --anew --connections 100
     awk '/VmHWM/ { print "lighttpd at most: " $2 " KB" }' "/proc/$SERVER/status"
 }
 
@@ -89,7 +103,10 @@ if [ "${1:-}" = measure ]; then
     exit
 fi
 [ "$(ulimit -n)" -ge 11000 ] || ulimit -n 11000 2>/dev/null || { echo "skipped: ulimit -n is below 11000"; exit 0; }
-unshare -rn true 2>/dev/null || { echo "skipped: no network of its own can be had here"; exit 0; }
-unshare -rn "$0" measure without
+# Only root of the machine may say which CPU handles packets.
+apart=-nm
+unshare $apart true 2>/dev/null || apart=-rnm
+unshare $apart true 2>/dev/null || { echo "skipped: no network of its own can be had here"; exit 0; }
+unshare $apart "$0" measure without
 command -v nft >/dev/null || { echo "skipped: no nft (Debian's package nftables)"; exit 0; }
-unshare -rn "$0" measure with
+unshare $apart "$0" measure with

@@ -181,6 +181,17 @@ TEXT
     grep -q '^ExecStartPre=/bin/rm -f /var/lib/leaderboard/sync-requested$' "$units/leaderboard-fetcher.service"
 }
 
+@test "nft takes the installed bounds, once and again" {
+    command -v nft >/dev/null || skip "no nft here (Debian's package nftables)"
+    unshare -rn true 2>/dev/null || skip "no network of its own can be had here"
+    to install
+    local file=$DEST/usr/local/share/leaderboard/leaderboard.nft
+    expect_line "nft -f /usr/local/share/leaderboard/leaderboard.nft" "$(<"$file")"
+    unshare -rn sh -ec 'nft -f "$1" && nft list ruleset >"$2" && nft -f "$1" && nft list ruleset' sh "$file" "$STATE_DIR/once" >"$STATE_DIR/again"
+    expect_line "tcp dport 7860 jump from_client" "$(<"$STATE_DIR/once")"
+    diff "$STATE_DIR/once" "$STATE_DIR/again"
+}
+
 @test "logrotate keeps the lines, and the programs go on writing" {
     PATH=$PATH:/usr/sbin
     command -v logrotate >/dev/null || skip "logrotate is not there"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for a task: build (and run), test, check, fuzz, leaks or bench.
+# Installs the Debian packages that are missing for a task: build (and run), test, check, fuzz, leaks,
+# bench or abuse.
 #
 #   tools/deps.sh build test
 #
@@ -9,11 +10,12 @@ set -eu
 build="gcc make pkg-config libfcgi-dev libjansson-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev
        zlib1g-dev libbrotli-dev libzstd-dev libsnappy-dev liblz4-dev lighttpd
        curl"
-test="bats jq git sqlite3 iproute2 procps libxml2-utils strace"
+test="bats jq git sqlite3 iproute2 procps libxml2-utils strace nftables"
 check="clang clang-format clang-tidy cppcheck"
 fuzz="clang libclang-rt-14-dev"
 leaks="valgrind"
 bench="wrk jq sqlite3 procps python3-fastapi"
+abuse="nftables slowhttptest iproute2 jq sqlite3"
 
 missing=
 for task in "$@"; do
