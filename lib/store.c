@@ -106,6 +106,6 @@ store_failed(const struct store *store, struct response *response, const struct 
     return response_unavailable(response, RETRY_AFTER_S,
                                 store->mode == DB_READER
                                     ? "the server's database cannot be read; try again later"
-                                    : "the server's database cannot be written, and nothing was "
-                                      "kept; try again later");
+                                    : "the server's database cannot be written: try again "
+                                      "later, and a 409 says that it was kept after all");
 }

@@ -179,7 +179,7 @@ refused() {
     await "the lock" no flock -n "$STATE_DIR/cache.db.lock" true
     vote acme/waiting alice
     expect_status 503
-    expect_line "cannot be written, and nothing was kept" "$(jq -r .detail "$body")"
+    expect_line "cannot be written: try again later" "$(jq -r .detail "$body")"
     get /api/votes/user/alice
     expect "votes" 1 "$(jq length "$body")"
     pkill -P "${PIDS[-1]}" tail

@@ -82,6 +82,19 @@ voters() { curl -sfL "http://127.0.0.1:$HUB_PORT/datasets/acme/votes/resolve/mai
     expect "integrity" ok "$(query 'PRAGMA integrity_check')"
 }
 
+@test "a vote is acknowledged when it is synced, for which it waits without the writers' lock" {
+    strace -o /dev/null -e trace=none true 2>/dev/null || skip "no strace here, or it may not trace"
+    strace -y -o "$STATE_DIR/calls" -e trace=pwrite64,fdatasync,flock,write \
+        "$PROGRAM_DIR/tests/cast" "$STATE_DIR/cache.db" votes 20 1 >/dev/null
+    # (A new log's header is synced under the lock, once.)
+    expect "acknowledged, of them unsynced, syncs that held the lock" "20 0 0" "$(awk '
+        /^flock/ { locked = /LOCK_EX/ }
+        /^pwrite64\(.*cache.db-wal>/ { unsynced = 1 }
+        /^fdatasync\(.*cache.db-wal>/ { unsynced = 0; held += locked && votes }
+        /^write\(1</ { votes++; early += unsynced }
+        END { print votes, early + 0, held + 0 }' "$STATE_DIR/calls")"
+}
+
 @test "a database that may only be read: the fetcher says so and changes nothing" {
     start_server
     sample_vote acme/old alice | put_votes

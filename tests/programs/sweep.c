@@ -697,6 +697,14 @@ ask(const struct sweep *sweep, const struct scene *scene, struct buf *answer)
     }
     if (!whole)
         buf_reset(answer);
+    /* Where the published board cannot be read the newest snapshot's serves: with the same rows,
+     * and a tag of its own. */
+    char *tag = whole ? strstr(buf_string(answer), "\r\nETag: ") : NULL;
+    char *end = tag == NULL ? NULL : strstr(tag + 2, "\r\n");
+    if (end != NULL) {
+        memmove(tag, end, answer->length - (size_t)(end - answer->data) + 1);
+        answer->length -= (size_t)(end - tag);
+    }
     buf_free(&parameters);
     buf_free(&message);
     return timely;
