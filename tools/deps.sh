@@ -14,7 +14,7 @@ test="bats jq git sqlite3 iproute2 procps libxml2-utils strace nftables"
 check="clang clang-format clang-tidy cppcheck"
 fuzz="clang libclang-rt-14-dev"
 leaks="valgrind"
-bench="wrk jq sqlite3 procps python3-fastapi"
+bench="wrk jq sqlite3 procps python3-fastapi valgrind"
 abuse="nftables slowhttptest iproute2 jq sqlite3"
 
 missing=
