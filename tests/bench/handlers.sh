@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.bash"
 requests=${REQUESTS:-20000}
 known= # not empty: the client has the answer already
-VOTERS=100
+VOTERS=400
 
 new_state
 # One address makes all requests, and more than it may: the limit is counted, and never reached.
