@@ -7,11 +7,13 @@ SHARED_DATA=${SHARED_DATA:-$ROOT/../shared/data}
 PATH=$PATH:/usr/sbin
 export PROGRAM_DIR
 
-# A port that nothing listens on at this moment, below those that the kernel hands out.
+# free_port [OTHER]: a port that nothing listens on at this moment, below those that the kernel hands out, and
+# that is not the other.
 free_port() {
     local port
     while :; do
         port=$((RANDOM % 12000 + 20000))
+        [ $port != "${1:-}" ] || continue
         (: </dev/tcp/127.0.0.1/$port) 2>/dev/null || { echo $port; return; }
     done
 }
@@ -37,7 +39,7 @@ new_state() {
     STATE_DIR=$(mktemp -d "${TMPDIR:-/tmp}/lb.XXXXXX")
     HOST=127.0.0.1
     PORT=$(free_port)
-    HUB_PORT=$(free_port)
+    HUB_PORT=$(free_port "$PORT")
     HF_ENDPOINT=http://127.0.0.1:$HUB_PORT
     HF_ORGANIZATION=acme
     LEADERBOARD_CONFIG=$ROOT/leaderboards/open-llm.json
