@@ -1,14 +1,16 @@
-# What cost.bats and leaks.sh share: a server with a little of everything, requests by the thousand, and the
+# What cost.bats, leaks.sh and bench/profile.sh share: a server with a little of everything, requests by the thousand, and the
 # memory of the programs that answer them.
 
 PROGRAMS=(leaderboard entries changes events votes models system hub)
 
-# Starts a server with its Hub, whose programs are asked each time, and takes a row, a request and votes.
+# serve_little [CONF…]: starts a server with its Hub, whose programs are asked each time, and takes a row, a request
+# and votes. The files are more of lighttpd's configuration.
 serve_little() {
     local user
     export RATE_LIMIT_REQUESTS=1000000 RATE_LIMIT_WINDOW=1 LEADERBOARD_DIRECT=off HF_TOKEN=hf_local_server \
         HUB_RATE_API=1000000 HUB_RATE_RESOLVERS=1000000
     new_state
+    [ $# = 0 ] || cp "$@" "$STATE_DIR/conf.d"
     start_server
     sample_row acme/m1 | put_rows
     put_providers acme

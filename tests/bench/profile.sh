@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=tests/bench/lib.bash
 . "$(dirname "$0")/lib.bash"
 # shellcheck source=tests/cost.bash
-. "$ROOT/tests/cost.bash" # ask
+. "$ROOT/tests/cost.bash"
 command -v valgrind >/dev/null || { skipped "valgrind is not installed"; exit; }
 REQUESTS=${REQUESTS:-500}
 PROFILES=${PROFILES:-$BENCH_DIR/profiles}
@@ -14,25 +14,13 @@ WATCHED=$PROGRAM_DIR/leaks # seccomp lets valgrind work beside these
 make --no-print-directory -C "$ROOT" BUILD="$WATCHED" SANITIZE=-DFOR_VALGRIND programs >&2
 WATCHED=$(cd "$WATCHED" && pwd)
 mkdir -p "$PROFILES"
-export HF_TOKEN=hf_local_server HUB_RATE_API=1000000 HUB_RATE_RESOLVERS=1000000 RATE_LIMIT_REQUESTS=1000000
-
-serve() {
-    local user
-    new_state
-    cat >"$STATE_DIR/conf.d/empty.conf" <<'END'
+cat >"$BENCH_DIR/empty.conf" <<'END'
 $HTTP["url"] =~ "^/empty$" {
     fastcgi.server = ("/" => ((
         "bin-path" => env.PROGRAM_DIR + "/tests/empty", "socket" => env.STATE_DIR + "/run/empty", "check-local" => "disable"
     )))
 }
 END
-    start_server
-    sample_row acme/m1 | put_rows
-    put_providers acme
-    put_request acme/m1
-    for user in alice bob; do sample_vote acme/m1 $user; done | put_votes
-    fetcher --quiet pull
-}
 
 # instructions COUNT PROGRAM PATH: of all processes of that program, which answered so many requests.
 instructions() {
@@ -49,7 +37,7 @@ exec valgrind --tool=callgrind --callgrind-out-file="$PROFILES/${program##*/}.$c
 END
     chmod +x "$PROGRAM_DIR/$program"
     export PROGRAM_DIR
-    serve >&2
+    serve_little "$BENCH_DIR/empty.conf" >&2
     state=$STATE_DIR
     ask "$count" "$API$path"
     stop_all
