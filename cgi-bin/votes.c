@@ -1,7 +1,8 @@
 /* /api/votes: who wants which model evaluated.
  *
  * POST /api/votes/{model_id} takes a vote of the owner of the token; it is acknowledged when it is
- * on disk, with its outbox entry, and seen by the next read of any process. */
+ * on disk, with its outbox entry, and seen by the next read of any process. Votes that come at the
+ * same time are written together. */
 #include "answers.h"
 #include "auth.h"
 #include "form.h"
@@ -25,6 +26,13 @@ struct votes {
     const struct config *config;
     struct store reader, writer;
     struct gate login, gate; /* for tokens, for models */
+    /* Votes that are to be counted together, and who waits for that. */
+    size_t waiting;
+    struct vote vote[PUT_OFF_MAX];
+    struct voter {
+        struct request *request;
+        struct response *response;
+    } voter[PUT_OFF_MAX];
 };
 
 static const char *const vote_types[] = { "up", "down", NULL };
@@ -178,6 +186,7 @@ vote_revision(struct votes *votes, struct request *request, struct response *res
     }
     if (why.text[0] != '\0')
         return store_failed(&votes->writer, response, &why);
+    request_waits(request);
     struct models models = {
         .config = votes->config, .db = db, .gate = &votes->gate, .metrics = request->metrics
     };
@@ -200,38 +209,62 @@ vote_revision(struct votes *votes, struct request *request, struct response *res
     return 0;
 }
 
+/* Has a vote wait for vote_settle(). */
 static int
 vote_take(struct votes *votes, struct request *request, struct response *response,
           const char *model_id, const char *vote_type)
 {
     struct vote vote = { .model = model_id, .username = request->user, .vote_type = vote_type };
     char timestamp[TIMESTAMP_TEXT];
-    struct error why;
     int status;
 
     if ((status = vote_revision(votes, request, response, model_id, &vote.revision)) != 0)
         return status;
-    vote.timestamp = timestamp_format(time(NULL), timestamp);
-    switch (vote_add(votes->writer.db, &vote, &why)) {
-    case VOTE_TWICE:
+    timestamp_format(time(NULL), timestamp);
+    vote.timestamp = arena_copy(&request->arena, timestamp, strlen(timestamp));
+    votes->vote[votes->waiting] = vote;
+    votes->voter[votes->waiting++] = (struct voter){ request, response };
+    return PUT_OFF;
+}
+
+static int
+vote_answer(const struct vote *vote, enum vote_result result, const struct voter *voter)
+{
+    struct response *response = voter->response;
+    struct buf *out = &response->body;
+
+    if (result == VOTE_TWICE)
         return response_detail(
             response, 409, "%s has voted on %s at revision %s already; a vote cannot be changed",
-            vote.username, model_id, vote.revision);
-    case VOTE_UNSAVED:
-        return store_failed(&votes->writer, response, &why);
-    case VOTE_COUNTED:
-        break;
-    }
-    metrics_count(request->metrics, METRIC_VOTES);
-    struct buf *out = &response->body;
+            vote->username, vote->model, vote->revision);
+    metrics_count(voter->request->metrics, METRIC_VOTES);
     buf_text(out,
              "{\"success\":true,\"status\":\"success\",\"message\":\"Vote added successfully\"");
-    json_put_text_member(out, "model_id", model_id);
-    json_put_text_member(out, "revision", vote.revision);
-    json_put_text_member(out, "vote_type", vote_type);
+    json_put_text_member(out, "model_id", vote->model);
+    json_put_text_member(out, "revision", vote->revision);
+    json_put_text_member(out, "vote_type", vote->vote_type);
     buf_byte(out, '}');
     response->type = "application/json";
     return 200;
+}
+
+/* Counts the votes that wait. That they share a transaction costs them nothing, as they came while
+ * the one before it was being written, and a vote alone is on disk as soon as before. */
+static void
+vote_settle(void *context)
+{
+    struct votes *votes = context;
+    enum vote_result results[PUT_OFF_MAX];
+    struct error why;
+
+    vote_add(votes->writer.db, votes->vote, votes->waiting, results, &why);
+    for (size_t i = 0; i < votes->waiting; i++) {
+        const struct voter *voter = &votes->voter[i];
+        voter->response->status = results[i] == VOTE_UNSAVED
+                                      ? store_failed(&votes->writer, voter->response, &why)
+                                      : vote_answer(&votes->vote[i], results[i], voter);
+    }
+    votes->waiting = 0;
 }
 
 static int
@@ -314,6 +347,7 @@ main(int argc, char **argv)
                        .context = &votes,
                        .config = &config,
                        .idle = keep_open,
+                       .settle = vote_settle,
                        .role = CONFINE_WRITER,
                        .cors = true,
                        .api = true,

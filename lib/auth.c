@@ -160,6 +160,7 @@ auth_user(struct store *store, struct gate *gate, struct request *request,
     } else {
         if (why.text[0] != '\0')
             return store_failed(store, response, &why);
+        request_waits(request);
         if ((status = unknown_limit(request, response, 0)) != 0 ||
             (status = owner_ask(gate, request, response, token, &owner)) != 0)
             return status;

@@ -27,7 +27,6 @@ enum {
     ID_MAX = 64,
     PREFLIGHT_AGE_S = 86400,
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
-    UNPOLLED_MAX = 8, /* requests that are taken between two looks at the signals */
     OUTDATED_S = 16,  /* between two looks of a busy program; each has a second of its own */
 };
 
@@ -630,55 +629,107 @@ request_log(const struct app *app, const struct request *request, const struct r
               LOG_TEXT("user", request->user == NULL ? "-" : request->user));
 }
 
+/* A request on its way. Arena and headers' buffer stay from one to the next. */
+struct exchange {
+    struct exchange *next;
+    FCGX_Request fcgi;
+    struct request request;
+    struct response response;
+    struct timespec start;
+};
+
 /* What a program keeps between requests. */
-struct shared {
+struct loop {
+    const struct app *app;
     struct ratelimit *limit;
     struct metrics *metrics;
     struct answers *answers;
     uint64_t id;
-    struct arena arena;
-    struct buf headers, head, log; /* empty, but for the log's lines that wait */
+    struct buf head, log; /* empty, but for the log's lines that wait */
+    struct exchange exchanges[PUT_OFF_MAX];
+    struct exchange *unused, *put_off, **put_off_end; /* lists of them */
 };
 
 static void
-app_serve(const struct app *app, struct shared *shared, FCGX_Request *fcgi)
+exchange_end(struct loop *loop, struct exchange *exchange)
 {
-    struct request request = { .arena = shared->arena,
-                               .environment = fcgi->envp,
-                               .config = app->config,
-                               .limit = shared->limit,
-                               .metrics = shared->metrics,
-                               .answers = shared->answers };
-    struct response response = { .status = 500, .headers = shared->headers };
-    struct timespec start;
+    struct request *request = &exchange->request;
+    struct response *response = &exchange->response;
     size_t bytes;
 
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    buf_init(&response.body, BODY_MAX);
-    request.method = method_parse(request_parameter(&request, "REQUEST_METHOD"));
-    request.target = request_parameter(&request, "REQUEST_URI");
-    request.body = "";
-    /* Far apart, and all different until 2^64 of them have been given. */
-    request.id = request_identify(&request, shared->id += UINT64_C(0x9e3779b97f4a7c15));
-    address_client(request.client, request_parameter(&request, "REMOTE_ADDR"),
-                   request_parameter(&request, "HTTP_X_FORWARDED_FOR"),
-                   app->config->trusted_proxies);
-    if (request.target == NULL || strlen(request.target) > TARGET_MAX)
-        response.status = app_error(app, &response, 414, "the address is too long");
-    else
-        response.status = app_answer(app, &request, &response, fcgi->in);
-    if (!buf_ok(&response.headers) || !buf_ok(&response.body)) {
-        buf_reset(&response.headers);
-        response.cache_control = NULL;
-        response.status = app_error(app, &response, 500, "the answer does not fit");
+    if (!buf_ok(&response->headers) || !buf_ok(&response->body)) {
+        buf_reset(&response->headers);
+        response->cache_control = NULL;
+        response->status = app_error(loop->app, response, 500, "the answer does not fit");
     }
-    bool sent = response_send(app, &request, &response, &shared->head, fcgi->out, &bytes);
-    request_log(app, &request, &response, sent, bytes, &start);
-    buf_free(&response.body);
-    shared->headers = response.headers;
-    buf_reset(&shared->headers);
-    shared->arena = request.arena;
-    arena_reset(&shared->arena);
+    bool sent =
+        response_send(loop->app, request, response, &loop->head, exchange->fcgi.out, &bytes);
+    request_log(loop->app, request, response, sent, bytes, &exchange->start);
+    buf_free(&response->body);
+    buf_reset(&response->headers);
+    arena_reset(&request->arena);
+    FCGX_Finish_r(&exchange->fcgi);
+    exchange->next = loop->unused;
+    loop->unused = exchange;
+}
+
+/* Answers what was accepted, or puts it off. */
+static void
+exchange_serve(struct loop *loop, struct exchange *exchange)
+{
+    const struct app *app = loop->app;
+    struct request *request = &exchange->request;
+    struct response *response = &exchange->response;
+
+    clock_gettime(CLOCK_MONOTONIC, &exchange->start);
+    *request = (struct request){ .arena = request->arena,
+                                 .environment = exchange->fcgi.envp,
+                                 .config = app->config,
+                                 .limit = loop->limit,
+                                 .metrics = loop->metrics,
+                                 .answers = loop->answers,
+                                 .loop = loop };
+    *response = (struct response){ .status = 500, .headers = response->headers };
+    buf_init(&response->body, BODY_MAX);
+    request->method = method_parse(request_parameter(request, "REQUEST_METHOD"));
+    request->target = request_parameter(request, "REQUEST_URI");
+    request->body = "";
+    /* Far apart, and all different until 2^64 of them have been given. */
+    request->id = request_identify(request, loop->id += UINT64_C(0x9e3779b97f4a7c15));
+    address_client(request->client, request_parameter(request, "REMOTE_ADDR"),
+                   request_parameter(request, "HTTP_X_FORWARDED_FOR"),
+                   app->config->trusted_proxies);
+    if (request->target == NULL || strlen(request->target) > TARGET_MAX)
+        response->status = app_error(app, response, 414, "the address is too long");
+    else
+        response->status = app_answer(app, request, response, exchange->fcgi.in);
+    if (response->status != PUT_OFF) {
+        exchange_end(loop, exchange);
+        return;
+    }
+    exchange->next = NULL;
+    *loop->put_off_end = exchange;
+    loop->put_off_end = &exchange->next;
+}
+
+static void
+loop_settle(struct loop *loop)
+{
+    if (loop->put_off == NULL)
+        return;
+    loop->app->settle(loop->app->context);
+    for (struct exchange *exchange = loop->put_off, *next; exchange != NULL; exchange = next) {
+        next = exchange->next;
+        exchange_end(loop, exchange);
+    }
+    loop->put_off = NULL;
+    loop->put_off_end = &loop->put_off;
+}
+
+void
+request_waits(const struct request *request)
+{
+    loop_settle(request->loop);
 }
 
 bool
@@ -754,89 +805,124 @@ app_wait(const struct app *app, const struct ending *ending)
     }
 }
 
-/* A server without its limit or its counts is better than none; the log says so. */
-static void
-shared_open(struct shared *shared, const struct app *app)
+/* NULL where FastCGI cannot be set up. A server without its limit or its counts is better than
+ * none; the log says so. */
+static struct loop *
+loop_open(const struct app *app)
 {
+    struct loop *loop = mem_zero(1, sizeof *loop);
     struct error why;
     struct buf path;
+    bool good = FCGX_Init() == 0;
 
-    *shared = (struct shared){ .answers = answers_new() };
-    arena_init(&shared->arena, 0);
-    buf_init(&shared->headers, HEADERS_MAX);
-    buf_init(&shared->head, HEADERS_MAX + 1024);
-    buf_init(&shared->log, 0);
-    app->config->log.waiting = &shared->log;
-    if (getrandom(&shared->id, sizeof shared->id, 0) < 0)
-        shared->id = (uint64_t)time(NULL) << 32 | (uint64_t)getpid();
+    loop->app = app;
+    loop->put_off_end = &loop->put_off;
+    for (size_t i = 0; i < PUT_OFF_MAX; i++) {
+        struct exchange *exchange = &loop->exchanges[i];
+        good = good && FCGX_InitRequest(&exchange->fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) == 0;
+        arena_init(&exchange->request.arena, 0);
+        buf_init(&exchange->response.headers, HEADERS_MAX);
+        exchange->next = loop->unused;
+        loop->unused = exchange;
+    }
+    if (!good) {
+        free(loop);
+        return NULL;
+    }
+    loop->answers = answers_new();
+    buf_init(&loop->head, HEADERS_MAX + 1024);
+    buf_init(&loop->log, 0);
+    app->config->log.waiting = &loop->log;
+    if (getrandom(&loop->id, sizeof loop->id, 0) < 0)
+        loop->id = (uint64_t)time(NULL) << 32 | (uint64_t)getpid();
     if (!app->api)
-        return;
+        return loop;
     buf_init(&path, PATH_MAX);
     buf_format(&path, "%s/run", app->config->state_dir);
     mkdir(buf_string(&path), 0750);
     buf_text(&path, "/metrics");
-    shared->metrics = metrics_open(buf_string(&path), &why);
-    if (shared->metrics == NULL)
+    loop->metrics = metrics_open(buf_string(&path), &why);
+    if (loop->metrics == NULL)
         log_event(&app->config->log, LEVEL_ERROR, LOG_HTTP, "no metrics",
                   LOG_TEXT("error", why.text));
     buf_reset(&path);
     buf_format(&path, "%s/run/ratelimit", app->config->state_dir);
     if (app->limited) {
-        shared->limit = ratelimit_open(buf_string(&path), &why);
-        if (shared->limit == NULL)
+        loop->limit = ratelimit_open(buf_string(&path), &why);
+        if (loop->limit == NULL)
             log_event(&app->config->log, LEVEL_ERROR, LOG_HTTP, "no rate limit",
                       LOG_TEXT("error", why.text));
     }
     buf_free(&path);
+    return loop;
+}
+
+static void
+loop_close(struct loop *loop)
+{
+    for (size_t i = 0; i < PUT_OFF_MAX; i++) {
+        struct exchange *exchange = &loop->exchanges[i];
+        FCGX_Free(&exchange->fcgi, 1);
+        arena_free(&exchange->request.arena);
+        buf_free(&exchange->response.headers);
+    }
+    ratelimit_close(loop->limit);
+    metrics_close(loop->metrics);
+    answers_free(loop->answers);
+    buf_free(&loop->head);
+    log_flush(&loop->app->config->log);
+    loop->app->config->log.waiting = NULL;
+    buf_free(&loop->log);
+    free(loop);
+}
+
+/* Serves all that wait, and no longer than until the clock's next second. The result of the last
+ * FCGX_Accept_r(): 0, or a negated errno. */
+static int
+loop_serve(struct loop *loop)
+{
+    time_t began = time(NULL);
+    int result = 0;
+
+    /* None of them needs a poll(), and their lines in the log are written together. */
+    for (int i = 0; i < PUT_OFF_MAX && time(NULL) == began; i++) {
+        struct exchange *exchange = loop->unused;
+        result = FCGX_Accept_r(&exchange->fcgi);
+        if (result != 0)
+            break;
+        loop->unused = exchange->next;
+        exchange_serve(loop, exchange);
+    }
+    loop_settle(loop);
+    return result;
 }
 
 int
 app_run(const struct app *app)
 {
-    struct shared shared;
+    struct loop *loop;
     struct ending ending;
-    FCGX_Request fcgi;
 
-    if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
-        return EXIT_SYSTEM;
     ending_init(&ending);
     if (ending.signals < 0)
         return EXIT_SYSTEM; /* it could not be told to end */
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
-    shared_open(&shared, app);
+    if ((loop = loop_open(app)) == NULL)
+        return EXIT_SYSTEM;
     confine(app->role, app->config);
     if (app->idle != NULL)
         app->idle(app->context);
     while (app_wait(app, &ending)) {
-        /* Those that wait already need no poll(), and their lines in the log are written together;
-         * a slow one is followed by a look at the signals. */
-        time_t began = time(NULL);
-        int result = 0;
-        for (int i = 0; i < UNPOLLED_MAX && time(NULL) == began; i++) {
-            result = FCGX_Accept_r(&fcgi);
-            if (result != 0)
-                break;
-            app_serve(app, &shared, &fcgi);
-            FCGX_Finish_r(&fcgi);
-        }
+        time_t now = time(NULL);
+        int result = loop_serve(loop);
         if (result != 0 && result != -EAGAIN && result != -EINTR && result != -ECONNABORTED)
             break;
         /* Nobody waits, and the others of its kind go on. */
-        if (result == -EAGAIN && (began - getpid()) % OUTDATED_S == 0 &&
-            confine_outdated(app->role))
+        if (result == -EAGAIN && (now - getpid()) % OUTDATED_S == 0 && confine_outdated(app->role))
             break;
     }
-    FCGX_Free(&fcgi, 1);
     ending_close(&ending);
-    ratelimit_close(shared.limit);
-    metrics_close(shared.metrics);
-    answers_free(shared.answers);
-    arena_free(&shared.arena);
-    buf_free(&shared.headers);
-    buf_free(&shared.head);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "stopped", LOG_TEXT("program", app->name));
-    log_flush(&app->config->log);
-    app->config->log.waiting = NULL;
-    buf_free(&shared.log);
+    loop_close(loop);
     return 0;
 }

@@ -46,6 +46,7 @@ struct request {
     struct ratelimit *limit; /* NULL where there is none */
     struct metrics *metrics; /* likewise */
     struct answers *answers; /* that the program gave lately: answers.h */
+    struct loop *loop;       /* that the request came by */
 };
 
 /* A body that a program keeps between requests, in the codings that were asked for so far. */
@@ -90,6 +91,10 @@ int request_integer(const struct request *request, struct response *response, co
 int request_only(const struct request *request, struct response *response, const char *const *names)
     __attribute__((warn_unused_result));
 
+/* Has the answers that were put off settled and sent now (see struct app): for a handler that is
+ * going to wait for something. */
+void request_waits(const struct request *request);
+
 /* Counts `cost` against a limit of the group `group`, of `key` or, where that is NULL, of the
  * client's address. Where it is too much: false, with *retry_s, Retry-After added and the refusal
  * counted; the caller answers 429 in its own words. True where there is no limit. */
@@ -124,6 +129,11 @@ bool etag_matches(const char *if_none_match, const char *etag);
     "Content-Disposition, ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, "    \
     "X-Total-Count"
 
+enum {
+    PUT_OFF = -1,     /* instead of a status: the answer is for app->settle() to write */
+    PUT_OFF_MAX = 32, /* requests at once */
+};
+
 struct app {
     const char *name; /* in logs: "leaderboard" */
     const struct route *routes;
@@ -136,6 +146,11 @@ struct app {
     void (*error)(struct response *response, int status, const char *detail);
     /* Called at the start, and when there was no request for some seconds; NULL: nothing to do. */
     void (*idle)(void *context);
+    /* Answers all the requests whose handlers returned PUT_OFF: it fills in their responses, status
+     * included. Called when no other request waits, when there are PUT_OFF_MAX, and before one of
+     * them would have to wait; so what is put off costs nobody time, and what one call does for
+     * all (a commit, say) is done once. NULL for a program whose handlers never do. */
+    void (*settle)(void *context);
     bool cors;    /* add CORS headers, and answer preflights */
     bool api;     /* metrics and encoded answers */
     bool limited; /* RATE_LIMIT_REQUESTS counts its requests, as those of the group `name` */

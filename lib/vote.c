@@ -71,15 +71,21 @@ vote_join(struct db *db, const struct vote *vote, struct error *why)
     return outbox_add_vote(db, vote, why) ? VOTE_COUNTED : VOTE_UNSAVED;
 }
 
-enum vote_result
-vote_add(struct db *db, const struct vote *vote, struct error *why)
+void
+vote_add(struct db *db, const struct vote *votes, size_t count, enum vote_result *results,
+         struct error *why)
 {
-    if (db_begin(db, why) != DB_OK)
-        return VOTE_UNSAVED;
-    enum vote_result result = vote_join(db, vote, why);
-    if (result != VOTE_COUNTED) {
-        db_rollback(db);
-        return result;
+    bool begun = db_begin(db, why) == DB_OK, good = begun, changed = false;
+
+    for (size_t i = 0; i < count && good; i++) {
+        results[i] = vote_join(db, &votes[i], why);
+        good = results[i] != VOTE_UNSAVED;
+        changed = changed || results[i] == VOTE_COUNTED;
     }
-    return db_commit(db, why) == DB_OK ? VOTE_COUNTED : VOTE_UNSAVED;
+    if (good && changed)
+        good = db_commit(db, why) == DB_OK;
+    else if (begun)
+        db_rollback(db);
+    for (size_t i = 0; i < count && !good; i++)
+        results[i] = VOTE_UNSAVED;
 }

@@ -34,11 +34,12 @@ enum vote_result {
     VOTE_UNSAVED, /* the database refused; nothing is left of it; `why` says what */
 };
 
-/* Adds a vote and its outbox entry in one transaction of its own. */
-enum vote_result vote_add(struct db *db, const struct vote *vote, struct error *why)
-    __attribute__((warn_unused_result));
+/* Adds votes and their outbox entries in one transaction of its own. What became of each is in
+ * results[], where VOTE_UNSAVED is never alone: then none of them was kept. */
+void vote_add(struct db *db, const struct vote *votes, size_t count, enum vote_result *results,
+              struct error *why);
 
-/* The same within the caller's transaction. VOTE_TWICE leaves the transaction as it is. */
+/* Adds one within the caller's transaction. VOTE_TWICE leaves the transaction as it is. */
 enum vote_result vote_join(struct db *db, const struct vote *vote, struct error *why)
     __attribute__((warn_unused_result));
 

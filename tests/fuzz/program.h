@@ -8,6 +8,7 @@
 
 #include "fuzz.h"
 
+#include <errno.h>
 #include <fcgiapp.h>
 #include <jansson.h>
 #include <pthread.h>
@@ -22,7 +23,7 @@ enum { PROGRAM_PREFIXES = 8, PROGRAM_HEADERS = 48, PROGRAM_TEXT = 96 * 1024 };
 struct program {
     const char *prefixes[PROGRAM_PREFIXES]; /* of the paths that it answers */
     program_main *main;
-    bool started;
+    bool started, taken; /* … a request */
     pthread_t thread;
     sem_t asked, answered;
     char *environment[PROGRAM_HEADERS + 8]; /* into `text` */
@@ -61,6 +62,10 @@ FCGX_InitRequest(FCGX_Request *request, int socket, int flags)
 int
 FCGX_Accept_r(FCGX_Request *request)
 {
+    /* Nobody else asks while an answer is put off. */
+    if (self->taken && self->head.length == 0)
+        return -EAGAIN;
+    self->taken = true;
     sem_post(&self->answered);
     while (sem_wait(&self->asked) != 0)
         continue;

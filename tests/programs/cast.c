@@ -22,7 +22,9 @@ vote_once(struct db *db, const struct vote *vote)
 {
     struct error why;
     struct buf line;
-    enum vote_result result = vote_add(db, vote, &why);
+    enum vote_result result;
+
+    vote_add(db, vote, 1, &result, &why);
 
     if (result == VOTE_UNSAVED)
         fprintf(stderr, "cast: %s\n", why.text);
