@@ -330,7 +330,7 @@ keep_open(void *context)
 int
 main(int argc, char **argv)
 {
-    struct votes votes;
+    struct votes votes = { 0 };
     struct config config;
     int code;
 

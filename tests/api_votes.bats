@@ -362,3 +362,67 @@ post() {
     expect_status 200
     expect "length" 2 "$(header content-length)"
 }
+
+# ---- voting at the same time ----
+
+# known USER…: the programs know whose their tokens are, by a vote of each on acme/hosted.
+known() {
+    local user
+    hubctl token "$@" >/dev/null
+    for user; do
+        vote acme/hosted "$user"
+        expect_status 200
+    done
+}
+
+# at_once USER…: all of them vote on acme/waiting while the programs take nothing; then they go on. Prints what each
+# was answered: STATUS USER.
+at_once() {
+    local user pids=() want=$(($(descriptors) + 2 * $#))
+    # shellcheck disable=SC2046
+    kill -STOP $(workers votes)
+    for user; do
+        curl -s --max-time 60 -o "$STATE_DIR/answer.$user" -w "%{http_code} $user\n" -d '' \
+            -H "Authorization: Bearer hf_local_${user%.*}" \
+            "$API/api/votes/acme/waiting?vote_type=up&user_id=${user%.*}" >>"$STATE_DIR/answers" 3>&- &
+        pids+=($!)
+    done
+    await "$# requests at the programs" eval "[ \$(descriptors) -ge $want ]" # of lighttpd's, each has two
+    # shellcheck disable=SC2046
+    kill -CONT $(workers votes)
+    wait "${pids[@]}"
+    LC_ALL=C sort "$STATE_DIR/answers"
+}
+
+# commits: how many transactions the database's log has.
+commits() {
+    od -An -v -j 32 -w4120 -t x4 --endian=big "$STATE_DIR/cache.db-wal" | awk '$2 != "00000000"' | wc -l
+}
+
+@test "votes that come at the same time share transactions, and each has an answer of its own" {
+    local before users=(u{1..15})
+    known "${users[@]}"
+    before=$(commits)
+    answers=$(at_once "${users[@]}" u7.again)
+    expect "acknowledged" 15 "$(grep -c ^200 <<<"$answers")"
+    expect "a second vote of u7" 1 "$(grep -cE '^409 u7(.again)?$' <<<"$answers")"
+    expect "answer" "acme/waiting $REV" "$(jq -r '.model_id + " " + .revision' "$STATE_DIR/answer.u3")"
+    expect "votes" 15 "$(query "SELECT count(DISTINCT username) FROM votes WHERE model = 'acme/waiting'")"
+    expect "outbox" 30 "$(outbox)"
+    # Four processes have one transaction each, and one more where the clock's second just ended.
+    [ $(($(commits) - before)) -le 8 ]
+}
+
+@test "where the database cannot be written, all who voted at the same time are told so, and can again" {
+    local users=(u{1..8})
+    known "${users[@]}"
+    flock "$STATE_DIR/cache.db.lock" tail -f --pid=$$ /dev/null 3>&- &
+    PIDS+=($!)
+    await "the lock" no flock -n "$STATE_DIR/cache.db.lock" true
+    expect "answers" "503 " "$(at_once "${users[@]}" | cut -c 1-4 | uniq)"
+    pkill -P "${PIDS[-1]}" tail
+    await "the lock's end" flock -n "$STATE_DIR/cache.db.lock" true
+    expect "votes" 8 "$(votes)"
+    rm "$STATE_DIR/answers"
+    expect "answers" "200 " "$(at_once "${users[@]}" | cut -c 1-4 | uniq)"
+}

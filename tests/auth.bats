@@ -131,3 +131,29 @@ asked() { grep -c 'GET /api/whoami-v2' "$STATE_DIR/proxy.log" || true; }
     vote acme/one alice
     expect_status 200
 }
+
+@test "votes do not wait for the Hub's word on another's token" {
+    local user pids=() want
+    hubctl token dora eric >/dev/null
+    for user in alice bob dora eric; do
+        vote acme/one $user
+        expect_status 200
+    done
+    fault 'GET /api/whoami-v2 stall'
+    want=$(descriptors)
+    # shellcheck disable=SC2046
+    kill -STOP $(workers votes)
+    # One for each process, and then one that has to be asked about.
+    for user in alice bob dora eric zoe; do
+        [ $user != zoe ] || await "four requests" eval "[ \$(descriptors) -ge $((want + 8)) ]"
+        curl -s -o /dev/null -w "$user %{http_code}\n" -d '' -H "Authorization: Bearer hf_local_$user" \
+            "$API/api/votes/acme/two?vote_type=up&user_id=$user" >>"$STATE_DIR/answers" 3>&- &
+        pids+=($!)
+    done
+    await "five requests" eval "[ \$(descriptors) -ge $((want + 10)) ]"
+    # shellcheck disable=SC2046
+    kill -CONT $(workers votes)
+    wait "${pids[@]}"
+    expect "the last one" "zoe 503" "$(tail -n 1 "$STATE_DIR/answers")"
+    expect "votes" 4 "$(grep -c ' 200$' "$STATE_DIR/answers")"
+}

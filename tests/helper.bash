@@ -81,6 +81,11 @@ stop_all() {
 left() { (unset STATE_DIR && grep -lzs "^STATE_DIR=$1\$" /proc/[0-9]*/environ | cut -d / -f 3); }
 nothing_left() { [ -z "$(left "$1")" ]; }
 
+# workers NAME: the pids of lighttpd's processes of a program. descriptors: how many files lighttpd has open; a
+# request that a program was given is two of them.
+workers() { pgrep -P "$SERVER" -f "/$1.fcgi"; }
+descriptors() { find "/proc/$SERVER/fd" -mindepth 1 | wc -l; }
+
 hubctl() { "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" "$@"; }
 fetcher() { "$PROGRAM_DIR/fetcher" "$@"; }
 

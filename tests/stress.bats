@@ -41,8 +41,7 @@ client() {
     }'
 }
 
-workers() { pgrep -P "$SERVER" -f votes.fcgi; }
-four_workers() { [ "$(workers | wc -l)" = 4 ]; }
+four_workers() { [ "$(workers votes | wc -l)" = 4 ]; }
 handled() { [ "$(grep -c ' http: request' "$STATE_DIR/log/votes.log")" -ge "$1" ]; }
 
 @test "64 clients, 2,000 users, 50 models, and kill -9 in between" {
@@ -57,7 +56,7 @@ handled() { [ "$(grep -c ' http: request' "$STATE_DIR/log/votes.log")" -ge "$1" 
     for i in 1 2 3 4; do
         await "requests" handled $((i * total / 6))
         await "four workers" four_workers
-        kill -9 "$(workers | shuf -n 1)"
+        kill -9 "$(workers votes | shuf -n 1)"
         kills=$((kills + 1))
     done
     wait "${pids[@]}"
