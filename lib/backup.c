@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUSY_TIMEOUT_MS = 5000 };
-
 static bool
 refused(struct error *why, const char *what, const char *path)
 {
@@ -124,7 +122,7 @@ copy(const char *database, const char *path, struct error *why)
     if (good) {
         /* Closing the last connection would checkpoint without the writers' lock (db.h). */
         sqlite3_db_config(from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        sqlite3_busy_timeout(from, BUSY_TIMEOUT_MS);
+        sqlite3_busy_timeout(from, DB_PATIENCE_MS);
         /* The whole file is synced below, and is nothing before that. */
         sqlite3_exec(to, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
         good = copy_all(from, database, to, path, why);
@@ -316,7 +314,7 @@ backup_restore(const char *path, const char *database, char aside[BACKUP_ASIDE],
         error_prefix(why, "backup %s", path);
     else if (file < 0)
         refused(why, "cannot open", lock);
-    else if (!file_lock(file, BUSY_TIMEOUT_MS))
+    else if (!file_lock(file, DB_PATIENCE_MS))
         error_set(why, "another program holds %s", lock);
     else
         good = swap(fresh, database, aside, why);

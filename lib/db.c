@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 enum {
-    BUSY_TIMEOUT_MS = 5000,
     CHECKPOINT_WAIT_MS = 250, /* for readers, while all writers wait */
     WAL_PAGES_USUAL = 1000,   /* after which what can be copied back is */
     READ_TRIES = 100,
@@ -148,10 +147,10 @@ db_unlock(struct db *db)
 static bool
 db_lock(struct db *db, struct error *why)
 {
-    if (file_lock(db->lock, BUSY_TIMEOUT_MS))
+    if (file_lock(db->lock, DB_PATIENCE_MS))
         return true;
     error_set(why, "database: another program holds its lock for more than %d s",
-              BUSY_TIMEOUT_MS / 1000);
+              DB_PATIENCE_MS / 1000);
     return false;
 }
 
@@ -257,7 +256,7 @@ db_set_up(struct db *db, const char *path, enum sql_database database, enum db_m
           struct error *why)
 {
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    sqlite3_busy_timeout(db->handle, DB_PATIENCE_MS);
     if (!db_execute(db, "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY", why) ||
         !db_prepare_controls(db, why))
         return DB_FAILED;
@@ -559,7 +558,7 @@ db_checkpoint(struct db *db, struct error *why)
         return DB_FAILED;
     sqlite3_busy_timeout(db->handle, CHECKPOINT_WAIT_MS);
     int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    sqlite3_busy_timeout(db->handle, DB_PATIENCE_MS);
     db_unlock(db);
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return DB_OK;

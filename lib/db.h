@@ -35,6 +35,9 @@ enum db_mode {
  * there is no memory left. */
 enum { DB_BEGIN, DB_BEGIN_WRITING, DB_COMMIT, DB_ROLLBACK, DB_CONTROLS };
 
+/* For as long a database that another program holds is waited for. */
+enum { DB_PATIENCE_MS = 5000 };
+
 /* Bytes of the header of the WAL's index, with its copy (SQLite's walformat.html, 2.1). */
 enum { DB_INDEX_HEADER = 96 };
 

@@ -122,7 +122,7 @@ vote() {
     echo "$figures $p99"
 }
 fsync() { "$PROGRAM_DIR/tests/fsync" "$STATE_DIR/fsync.file" "$(jq -n "$SECONDS_EACH | ceil")"; }
-for clients in 1 4 16; do
+for clients in 1 4 16 64; do
     alternate fsync vote # the first votes ask whose the tokens are
     row "POST /api/votes, $clients clients" votes/s "$(median vote)" fsync "$(median fsync)" ">= 0.80"
     row "POST /api/votes, $clients clients, 99th percentile" ms "$(median vote 2)" fsync "$(jq -n "1000 / $(median fsync)")"

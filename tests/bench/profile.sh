@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Counts the instructions of a request, which no other load on the machine changes: valgrind's callgrind runs one
-# program at a time, for REQUESTS=500 and for twice as many; the difference is theirs. PROFILES=FOLDER keeps what
+# program at a time, for REQUESTS=10000 and for twice as many; the difference is theirs. PROFILES=FOLDER keeps what
 # callgrind_annotate reads. Not part of a plain `make bench`: make bench PART=profile.
 set -euo pipefail
 # shellcheck source=tests/bench/lib.bash
@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source=tests/cost.bash
 . "$ROOT/tests/cost.bash"
 command -v valgrind >/dev/null || { skipped "valgrind is not installed"; exit; }
-REQUESTS=${REQUESTS:-500}
+REQUESTS=${REQUESTS:-10000}
 PROFILES=${PROFILES:-$BENCH_DIR/profiles}
 WATCHED=$PROGRAM_DIR/leaks # seccomp lets valgrind work beside these
 make --no-print-directory -C "$ROOT" BUILD="$WATCHED" SANITIZE=-DFOR_VALGRIND programs >&2

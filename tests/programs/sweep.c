@@ -742,12 +742,12 @@ serve(struct sweep *sweep, const struct scene *scene)
 }
 
 static void
-serve_end(struct sweep *sweep, int *status)
+serve_end(struct sweep *sweep, int number, int *status)
 {
     *status = 0;
     if (sweep->pid == 0)
         return;
-    ended(sweep->pid, SIGTERM, status);
+    ended(sweep->pid, number, status);
     sweep->pid = 0;
 }
 
@@ -796,7 +796,7 @@ request_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
     int status = 0;
 
     if (writes || !warm)
-        serve_end(sweep, &status);
+        serve_end(sweep, SIGTERM, &status);
     if (writes) {
         char path[512];
         state_reset(sweep, false, false);
@@ -822,8 +822,7 @@ request_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
     bool gone = serve_ended(sweep, &status, code == 0 || killed ? 2000 : 0);
     if (!timely && !gone) {
         outcome = HUNG;
-        ended(sweep->pid, SIGKILL, &status);
-        sweep->pid = 0;
+        serve_end(sweep, SIGKILL, &status);
     } else if (gone)
         outcome = judge_end(sweep, status);
     else if (code == 0)
@@ -858,8 +857,7 @@ request_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
     int again = answer_status(&answer);
     if (!timely) {
         outcome = HUNG;
-        ended(sweep->pid, SIGKILL, &status);
-        sweep->pid = 0;
+        serve_end(sweep, SIGKILL, &status);
     } else if (writes && strcmp(scene->program, "system.fcgi") != 0) {
         bool acknowledged = code == 200;
         if (acknowledged ? again != 409 : again != 200 && again != 409) {
@@ -977,7 +975,7 @@ sweep_scene(struct sweep *sweep, const struct scene *scene)
     sweep->stable = false;
     /* Twice without faults: what is expected, and whether it is the same each time. */
     for (int i = 0; i < 2; i++) {
-        serve_end(sweep, &status);
+        serve_end(sweep, SIGTERM, &status);
         arm(sweep, NULL, 0, false, false);
         state_reset(sweep, false, true);
         if (run(sweep, scene, NULL, 0, false) != DONE) {
@@ -996,7 +994,7 @@ sweep_scene(struct sweep *sweep, const struct scene *scene)
         if (scene->target != NULL && scene->body == NULL && !scene->begins)
             sweep_one(sweep, scene, &modes[i], true);
     }
-    serve_end(sweep, &status);
+    serve_end(sweep, SIGTERM, &status);
 }
 
 static int
