@@ -23,10 +23,14 @@ read_with(const char *text, size_t length, size_t flags, struct error *why)
     json_error_t error;
     json_t *value = json_loadb(text, length, flags, &error);
 
-    if (value == NULL)
-        error_set(why, "not valid JSON: %s (line %d, column %d)", error.text, error.line,
-                  error.column);
-    return value;
+    if (value != NULL)
+        return value;
+    /* What it quotes may end within a character. */
+    if (!utf8_valid(error.text, strlen(error.text)))
+        for (char *c = error.text; *c != '\0'; c++)
+            *c = (unsigned char)*c < 0x80 ? *c : '?';
+    error_set(why, "not valid JSON: %s (line %d, column %d)", error.text, error.line, error.column);
+    return NULL;
 }
 
 json_t *
