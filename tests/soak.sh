@@ -273,15 +273,20 @@ votes="SELECT username || ' ' || model FROM votes"
 query "$votes" | LC_ALL=C sort >"$W/rows"
 curl -sfL "http://127.0.0.1:$HUB_PORT/datasets/acme/votes/resolve/main/votes_data.jsonl" >"$W/hub.jsonl"
 jq -r '.username + " " + .model' "$W/hub.jsonl" | LC_ALL=C sort >"$W/hub"
-# The most that any process grew by in the calm, from its second third to its last: in the first many are new, and
-# a process takes its 5 MB within a minute. Runs of less than five minutes are too short to tell.
+# The most that the largest process of a program grew by in the calm, from its second third to its last: in the first
+# many are new, and each takes its 7 MB when its turn comes. Runs of less than five minutes are too short to tell.
 grown() { # COLUMN
     awk -v calm="$calm" -v end="$end" -v column="$1" '
         $1 < calm { next }
         { third = int(($1 - calm) * 3 / (end - calm)); if (third > 2) third = 2
           if (third != 0) { sum[third, $2] += $column; n[third, $2]++; name[$2] = $3 } }
         END { for (pid in name) if (n[1, pid] && n[2, pid])
-                  printf "%s %.0f\n", name[pid], sum[2, pid] / n[2, pid] - sum[1, pid] / n[1, pid] }' "$W/processes" | sort -k2 -n
+                  for (third = 1; third <= 2; third++) {
+                      mean = sum[third, pid] / n[third, pid]
+                      if (mean > most[third, name[pid]]) most[third, name[pid]] = mean
+                      programs[name[pid]]
+                  }
+              for (program in programs) printf "%s %.0f\n", program, most[2, program] - most[1, program] }' "$W/processes" | sort -k2 -n
 }
 grown 4 >"$W/grown.memory"
 grown 5 >"$W/grown.fds"
@@ -311,7 +316,7 @@ row "left in the outbox" "$(query 'SELECT count(*) FROM outbox')" "= 0"
 row "differences that fetcher verify finds" "$(fetcher verify | grep -vc 'as on the Hub')" "= 0"
 row "integrity" "$(query 'PRAGMA integrity_check')" "= ok"
 row "largest WAL, MB" "$(awk '$1 > max { max = $1 } END { printf "%.1f", max / 1e6 }' "$W/wal" | cut -d. -f1)" "-le $WAL_MB"
-row "processes compared" "$(wc -l <"$W/grown.memory")" "-ge 10"
+row "programs compared" "$(wc -l <"$W/grown.memory")" "-ge 7"
 row "largest growth of memory, KB ($(tail -n 1 "$W/grown.memory" | cut -d' ' -f1))" "$(tail -n 1 "$W/grown.memory" | cut -d' ' -f2)" "-le $GROWTH_KB"
 row "largest growth of descriptors ($(tail -n 1 "$W/grown.fds" | cut -d' ' -f1))" "$(tail -n 1 "$W/grown.fds" | cut -d' ' -f2)" "-le 2"
 row "lines of the log with an error that nothing explains" \
