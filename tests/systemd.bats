@@ -72,8 +72,8 @@ install_it() {
     hubctl import "$STATE_DIR/samples" >/dev/null
     cp "$ROOT/tools/hub.conf" "$STATE_DIR/conf.d"
     inside systemd-run -q --unit=hub --working-directory="$ROOT" \
-        env STATE_DIR="$STATE_DIR" HUB_PORT="$HUB_PORT" PORT="$PORT" HOST=127.0.0.1 PROGRAM_DIR="$PROGRAM_DIR" \
-        lighttpd -D -f "$ROOT/lighttpd.conf"
+        env STATE_DIR="$STATE_DIR" PROGRAM_DIR="$PROGRAM_DIR" LEADERBOARD_CONFIG="$LEADERBOARD_CONFIG" HOST=127.0.0.1 \
+        PORT="$PORT" HUB_PORT="$HUB_PORT" lighttpd -D -f "$ROOT/lighttpd.conf"
     inside "$ROOT/tools/install.sh" install "$PROGRAM_DIR" >/dev/null
     inside sed -i "s|^HF_ENDPOINT=.*|HF_ENDPOINT=http://127.0.0.1:$HUB_PORT|; s|^HF_ORGANIZATION=.*|HF_ORGANIZATION=acme|
         s|^#HF_TOKEN=.*|HF_TOKEN=hf_local_server|; s|^#HUB_WEBHOOK_SECRET=.*|HUB_WEBHOOK_SECRET=hook|" /etc/leaderboard/env
