@@ -6,19 +6,20 @@ set -euo pipefail
 . "$(dirname "$0")/lib.bash"
 requests=${REQUESTS:-20000}
 known= # not empty: the client has the answer already
+lines= # not empty: the empty handler sends as many header lines
 VOTERS=400
 
 new_state
 # One address makes all requests, and more than it may: the limit is counted, and never reached.
 export RATE_LIMIT_REQUESTS=1000000 RATE_LIMIT_WINDOW=1 TRUSTED_PROXIES='["127.0.0.1"]'
 export HUB_RATE_API=1000000 HUB_RATE_RESOLVERS=1000000 HF_TOKEN=hf_local_server
-# empty PROCESSES BYTES: what the next server needs for one.
+# empty PROCESSES BYTES [lines]: what the next server needs for one, which sends those header lines.
 empty() {
     cat <<END
-\$HTTP["url"] =~ "^/empty/$1/$2$" {
+\$HTTP["url"] =~ "^/empty/$1/$2${3:+/$3}$" {
     fastcgi.server = ("/" => ((
-        "bin-path"    => env.PROGRAM_DIR + "/tests/empty $2",
-        "socket"      => env.STATE_DIR + "/run/empty.$1.$2",
+        "bin-path"    => env.PROGRAM_DIR + "/tests/empty $2" + "${3:+ $STATE_DIR/$3}",
+        "socket"      => env.STATE_DIR + "/run/empty.$1.$2${3:+.$3}",
         "max-procs"   => $1,
         "check-local" => "disable"
     )))
@@ -42,9 +43,13 @@ user=$(query "SELECT username FROM votes GROUP BY username ORDER BY count(*), us
 submitted=$(query "SELECT model FROM requests ORDER BY model LIMIT 1")
 status_bytes=$(bytes_of /api/models/status)
 pending_bytes=$(bytes_of /api/models/pending)
+get "/api/votes/model/$model"
+# What the program sends; the other lines are lighttpd's.
+grep -iE '^(x-request-id|content-type|vary|ratelimit|ratelimit-policy|cache-control|etag):' "$headers" >"$STATE_DIR/lines"
 {
     empty 2 300
     empty 4 300
+    empty 4 300 lines
     empty 4 "$status_bytes"
     empty 4 "$pending_bytes"
 } >"$STATE_DIR/conf.d/empty.conf"
@@ -54,7 +59,7 @@ ours() {
     [ -z "$known" ] || { get "$path" && sent=("If-None-Match: $(header etag)"); }
     rate "$API$path" "${sent[@]}"
 }
-nothing() { rate "$API/empty/$processes/$bytes"; }
+nothing() { rate "$API/empty/$processes/$bytes${lines:+/lines}"; }
 
 # measure NAME PROCESSES BYTES PATH HEADER…: one line, after a look at the answer.
 measure() {
@@ -63,7 +68,8 @@ measure() {
     [[ $status = 200 || $status = 304 ]] || expect_status "200 or 304"
     SECONDS_EACH=1 ours >/dev/null # every process has what it keeps
     alternate nothing ours
-    row "$name" requests/s "$(median ours)" "empty handler, $processes processes, $bytes bytes" "$(median nothing)" "$wanted"
+    row "$name" requests/s "$(median ours)" "empty handler, $processes processes, $bytes bytes${lines:+, the same header lines}" \
+        "$(median nothing)" "$wanted"
 }
 
 # With the etag of the answer before.
@@ -79,6 +85,7 @@ measure_304 "/api/leaderboard/snapshots" 2 "/api/leaderboard/snapshots"
 measure_304 "/api/leaderboard/models/{model}" 2 "/api/leaderboard/models/$(query 'SELECT name FROM models LIMIT 1')"
 wanted='>= 0.85'
 measure "/api/votes/model/{model}" 4 300 "/api/votes/model/$model"
+lines=1 measure "/api/votes/model/{model}" 4 300 "/api/votes/model/$model"
 measure "/api/votes/user/{user}" 4 300 "/api/votes/user/$user"
 measure "/api/models/{model}/status" 4 300 "/api/models/$submitted/status"
 wanted='>= 0.90'

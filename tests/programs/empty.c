@@ -1,5 +1,6 @@
 /* empty: the least that a FastCGI program can do: it answers each request with the same 300 bytes,
- * or as many as its first argument says. It is what the programs' speed is measured against. */
+ * or as many as its first argument says, with the header lines of the file that its second one names.
+ * It is what the programs' speed is measured against. */
 #include "mem.h"
 
 #include <fcgiapp.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYTES = 300, HEAD_MAX = 128 };
+enum { BYTES = 300, HEAD_MAX = 4096 };
 
 int
 main(int argc, char **argv)
@@ -18,8 +19,13 @@ main(int argc, char **argv)
 
     if (bytes < 2 || bytes > 1 << 26 || FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
         return EXIT_FAILURE;
-    int length = snprintf(head, sizeof head,
-                          "Content-Type: application/json\r\nContent-Length: %ld\r\n\r\n", bytes);
+    char lines[HEAD_MAX / 2] = "Content-Type: application/json\r\n";
+    FILE *file = argc > 2 ? fopen(argv[2], "r") : NULL;
+    if (file != NULL) {
+        lines[fread(lines, 1, sizeof lines - 1, file)] = '\0';
+        fclose(file);
+    }
+    int length = snprintf(head, sizeof head, "%sContent-Length: %ld\r\n\r\n", lines, bytes);
     char *body = mem_alloc((size_t)bytes);
     memset(body, 'x', (size_t)bytes);
     body[0] = body[bytes - 1] = '"';
