@@ -1,6 +1,6 @@
 /* empty: the least that a FastCGI program can do: it answers each request with the same 300 bytes,
- * or as many as its first argument says, with the header lines of the file that its second one names.
- * It is what the programs' speed is measured against. */
+ * or as many as its first argument says, with the header lines of the file that its second one
+ * names. It is what the programs' speed is measured against. */
 #include "mem.h"
 
 #include <fcgiapp.h>
