@@ -53,9 +53,33 @@ verify_requests(const struct pull *pull, struct hub_tree *tree, FILE *out, struc
     return why->text[0] == '\0' ? differences : -1;
 }
 
+/* Whether the cache has the row. Where it cannot be read, `failure` says why, to the end. */
+static bool
+verify_row(const struct pull *pull, sqlite3_stmt *row, struct error *failure)
+{
+    struct error why;
+
+    if (db_next(pull->db, row, &why))
+        return true;
+    if (why.text[0] != '\0')
+        *failure = why;
+    return false;
+}
+
+/* The differences, or -1 with `why` where there was a failure. */
+static long
+verify_end(long differences, const struct error *failure, struct error *why)
+{
+    if (failure->text[0] == '\0')
+        return differences;
+    *why = *failure;
+    return -1;
+}
+
 /* A line of the votes file against the cache; *found counts the votes that it has so. */
 static long
-verify_line(const struct pull *pull, const struct lines *line, FILE *out, int64_t *found)
+verify_line(const struct pull *pull, const struct lines *line, FILE *out, int64_t *found,
+            struct error *failure)
 {
     struct arena arena;
     struct vote vote;
@@ -65,7 +89,7 @@ verify_line(const struct pull *pull, const struct lines *line, FILE *out, int64_
     if (line->length != 0 && vote_parse(&vote, line->text, line->length, &arena, NULL)) {
         sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_VOTE, DB_TEXT(vote.model),
                                      DB_TEXT(vote.revision), DB_TEXT(vote.username));
-        if (!db_next(pull->db, row, NULL)) {
+        if (!verify_row(pull, row, failure)) {
             fprintf(out, "votes: %s on %s at %s is on the Hub alone\n", vote.username, vote.model,
                     vote.revision);
             differences = 1;
@@ -87,6 +111,7 @@ verify_votes(const struct pull *pull, const struct hub_tree *tree, const char *s
     enum lines_result result;
     struct spool content;
     struct lines lines;
+    struct error failure = { "" };
     int64_t found = 0, cached = db_number(db_query(pull->db, SQL_VOTE_COUNT, DB_NULL), 0);
     long differences = 0;
 
@@ -95,7 +120,7 @@ verify_votes(const struct pull *pull, const struct hub_tree *tree, const char *s
     lines_of_spool(&lines, &content);
     while ((result = lines_next(&lines, why)) == LINES_ONE || result == LINES_LONG)
         if (result == LINES_ONE)
-            differences += verify_line(pull, &lines, out, &found);
+            differences += verify_line(pull, &lines, out, &found, &failure);
     spool_close(&content);
     if (result == LINES_FAILED)
         return -1;
@@ -105,12 +130,13 @@ verify_votes(const struct pull *pull, const struct hub_tree *tree, const char *s
                 cached - found);
         differences += (long)(cached - found);
     }
-    return differences;
+    return verify_end(differences, &failure, why);
 }
 
 static long
-verify_contents(const struct pull *pull, const struct table *table, FILE *out)
+verify_contents(const struct pull *pull, const struct table *table, FILE *out, struct error *why)
 {
+    struct error failure = { "" };
     int64_t cached = db_number(db_query(pull->db, SQL_MODEL_COUNT, DB_NULL), 0);
     long differences = 0;
     struct buf raw;
@@ -120,7 +146,7 @@ verify_contents(const struct pull *pull, const struct table *table, FILE *out)
         sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_ENTRY, DB_INTEGER(i));
         buf_reset(&raw);
         table_put_row(&raw, table, i);
-        if (!db_next(pull->db, row, NULL) ||
+        if (!verify_row(pull, row, &failure) ||
             strcmp(db_column_text(row, 0), buf_string(&raw)) != 0) {
             fprintf(out, "contents: row %zu is another one in the cache\n", i);
             differences++;
@@ -133,13 +159,14 @@ verify_contents(const struct pull *pull, const struct table *table, FILE *out)
                 table->rows);
         differences++;
     }
-    return differences;
+    return verify_end(differences, &failure, why);
 }
 
 static long
 verify_providers(const struct pull *pull, const struct table *table, FILE *out, struct error *why)
 {
     json_t *names = pull_curated_set(table, pull->config->providers_repo, why), *name;
+    struct error failure = { "" };
     long differences = 0;
     size_t index;
 
@@ -149,14 +176,14 @@ verify_providers(const struct pull *pull, const struct table *table, FILE *out, 
     {
         sqlite3_stmt *row =
             db_query(pull->db, SQL_VERIFY_PROVIDER, DB_TEXT(json_string_value(name)));
-        if (json_is_string(name) && !db_next(pull->db, row, NULL)) {
+        if (json_is_string(name) && !verify_row(pull, row, &failure)) {
             fprintf(out, "official-providers: %s is on the Hub alone\n", json_string_value(name));
             differences++;
         }
         db_done(row);
     }
     json_decref(names);
-    return differences;
+    return verify_end(differences, &failure, why);
 }
 
 long
@@ -174,7 +201,7 @@ verify_dataset(const struct pull *pull, enum dataset dataset, FILE *out, struct 
     if (dataset == DATASET_CONTENTS || dataset == DATASET_PROVIDERS) {
         if (!pull_table(pull, repo, sha, &table, NULL, why))
             return -1;
-        differences = dataset == DATASET_CONTENTS ? verify_contents(pull, &table, out)
+        differences = dataset == DATASET_CONTENTS ? verify_contents(pull, &table, out, why)
                                                   : verify_providers(pull, &table, out, why);
         table_free(&table);
     } else if (hub_list(pull->hub, repo, sha, &tree, why) == HUB_OK) {
