@@ -256,11 +256,16 @@ vote_settle(void *context)
     struct votes *votes = context;
     enum vote_result results[PUT_OFF_MAX];
     struct error why;
+    /* A request after them may have found it gone. */
+    bool open = store_ready(&votes->writer);
 
-    vote_add(votes->writer.db, votes->vote, votes->waiting, results, &why);
+    if (open)
+        vote_add(votes->writer.db, votes->vote, votes->waiting, results, &why);
+    else
+        error_set(&why, "votes that waited cannot be written: it is not open");
     for (size_t i = 0; i < votes->waiting; i++) {
         const struct voter *voter = &votes->voter[i];
-        voter->response->status = results[i] == VOTE_UNSAVED
+        voter->response->status = !open || results[i] == VOTE_UNSAVED
                                       ? store_failed(&votes->writer, voter->response, &why)
                                       : vote_answer(&votes->vote[i], results[i], voter);
     }
