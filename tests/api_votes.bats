@@ -38,6 +38,17 @@ refused() {
     expect "outbox" 0 "$(outbox)"
 }
 
+# Keeps the writers' lock, as another program would.
+take_lock() {
+    flock "$STATE_DIR/cache.db.lock" tail -f --pid=$$ /dev/null 3>&- &
+    PIDS+=($!)
+    await "the lock" no flock -n "$STATE_DIR/cache.db.lock" true
+}
+give_lock_back() {
+    pkill -P "${PIDS[-1]}" tail
+    await "the lock's end" flock -n "$STATE_DIR/cache.db.lock" true
+}
+
 # ---- voting ----
 
 @test "a vote is about the revision that waits, is on disk, and is in the next read" {
@@ -174,16 +185,13 @@ refused() {
 
 @test "while another program keeps the database's lock: 503 for votes, and reading goes on" {
     vote acme/hosted alice
-    flock "$STATE_DIR/cache.db.lock" tail -f --pid=$$ /dev/null 3>&- &
-    PIDS+=($!)
-    await "the lock" no flock -n "$STATE_DIR/cache.db.lock" true
+    take_lock
     vote acme/waiting alice
     expect_status 503
     expect_line "cannot be written: try again later" "$(jq -r .detail "$body")"
     get /api/votes/user/alice
     expect "votes" 1 "$(jq length "$body")"
-    pkill -P "${PIDS[-1]}" tail
-    await "the lock's end" flock -n "$STATE_DIR/cache.db.lock" true
+    give_lock_back
     vote acme/waiting alice
     expect_status 200
 }
@@ -416,12 +424,9 @@ commits() {
 @test "where the database cannot be written, all who voted at the same time are told so, and can again" {
     local users=(u{1..8})
     known "${users[@]}"
-    flock "$STATE_DIR/cache.db.lock" tail -f --pid=$$ /dev/null 3>&- &
-    PIDS+=($!)
-    await "the lock" no flock -n "$STATE_DIR/cache.db.lock" true
+    take_lock
     expect "answers" "503 " "$(at_once "${users[@]}" | cut -c 1-4 | uniq)"
-    pkill -P "${PIDS[-1]}" tail
-    await "the lock's end" flock -n "$STATE_DIR/cache.db.lock" true
+    give_lock_back
     expect "votes" 8 "$(votes)"
     rm "$STATE_DIR/answers"
     expect "answers" "200 " "$(at_once "${users[@]}" | cut -c 1-4 | uniq)"
