@@ -20,7 +20,7 @@ struct ending {
 enum { ENDING_CHECK_MS = 5000 }; /* how often ending_missed() is worth a look */
 
 /* Blocks the signals (and sends itself one that was missed already), and makes the listening socket
- * (descriptor 0) one that only poll() waits for: a connection may be gone before it is taken. */
+ * (descriptor 0) non-blocking: a connection may be gone before it is taken. */
 void ending_init(struct ending *ending);
 void ending_close(const struct ending *ending);
 

@@ -8,13 +8,13 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -27,6 +27,7 @@ enum {
     ID_MAX = 64,
     PREFLIGHT_AGE_S = 86400,
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
+    LOOK_EVERY = 8,   /* requests: see loop_serve() */
     OUTDATED_S = 16,  /* between two looks of a busy program; each has a second of its own */
 };
 
@@ -648,6 +649,8 @@ struct loop {
     struct buf head, log; /* empty, but for the log's lines that wait */
     struct exchange exchanges[PUT_OFF_MAX];
     struct exchange *unused, *put_off, **put_off_end; /* lists of them */
+    unsigned served;
+    bool crowded; /* where a second request was looked for, there was one */
 };
 
 static void
@@ -668,6 +671,11 @@ exchange_end(struct loop *loop, struct exchange *exchange)
     buf_free(&response->body);
     buf_reset(&response->headers);
     arena_reset(&request->arena);
+    /* Where nothing is left to be read, the connection is closed at once. FCGX_Finish_r() alone
+     * waits until lighttpd has closed it: bytes that nobody reads would take the answer with them.
+     */
+    if (FCGX_GetChar(exchange->fcgi.in) == EOF)
+        FCGX_Detach(&exchange->fcgi);
     FCGX_Finish_r(&exchange->fcgi);
     exchange->next = loop->unused;
     loop->unused = exchange;
@@ -785,17 +793,36 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
     return true;
 }
 
+/* A descriptor that is readable when a request waits, or the signal to end, or < 0. One request
+ * wakes one of the processes that wait for it; by poll() it would wake all of them. */
+static int
+waiting_open(const struct ending *ending)
+{
+    struct epoll_event request = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = STDIN_FILENO };
+    struct epoll_event signal = { .events = EPOLLIN, .data.fd = ending->signals };
+    int waiting = epoll_create1(EPOLL_CLOEXEC);
+
+    if (waiting >= 0 && (epoll_ctl(waiting, EPOLL_CTL_ADD, STDIN_FILENO, &request) != 0 ||
+                         epoll_ctl(waiting, EPOLL_CTL_ADD, ending->signals, &signal) != 0)) {
+        close(waiting);
+        return -1;
+    }
+    return waiting;
+}
+
 /* Waits for a request; false when it is time to end: for good, or to be started anew. */
 static bool
-app_wait(const struct app *app, const struct ending *ending)
+app_wait(const struct app *app, const struct ending *ending, int waiting)
 {
-    struct pollfd waiting[] = { { .fd = 0, .events = POLLIN },
-                                { .fd = ending->signals, .events = POLLIN } };
+    struct epoll_event events[2];
 
     for (;;) {
         log_flush(&app->config->log);
-        int ready = poll(waiting, 2, ENDING_CHECK_MS);
-        if (waiting[1].revents != 0 || (ready < 0 && errno != EINTR) ||
+        int ready = epoll_wait(waiting, events, 2, ENDING_CHECK_MS);
+        for (int i = 0; i < ready; i++)
+            if (events[i].data.fd == ending->signals)
+                return false;
+        if ((ready < 0 && errno != EINTR) ||
             (ready == 0 && (ending_missed(ending) || confine_outdated(app->role))))
             return false;
         if (ready > 0)
@@ -876,20 +903,30 @@ loop_close(struct loop *loop)
     free(loop);
 }
 
-/* Serves all that wait, and no longer than until the clock's next second. The result of the last
- * FCGX_Accept_r(): 0, or a negated errno. */
+/* Whether another request is worth a look, which costs as much as a wait. */
+static bool
+loop_looks(const struct loop *loop)
+{
+    return loop->crowded || loop->put_off != NULL || loop->served % LOOK_EVERY == 0;
+}
+
+/* Serves a request, and others that wait, but no longer than until the clock's next second. The
+ * result of the last FCGX_Accept_r(): 0, or a negated errno. */
 static int
 loop_serve(struct loop *loop)
 {
     time_t began = time(NULL);
     int result = 0;
 
-    /* None of them needs a poll(), and their lines in the log are written together. */
-    for (int i = 0; i < PUT_OFF_MAX && time(NULL) == began; i++) {
+    /* The others need no epoll_wait(), and their lines in the log are written together. */
+    for (int i = 0; i == 0 || (i < PUT_OFF_MAX && loop_looks(loop) && time(NULL) == began); i++) {
         struct exchange *exchange = loop->unused;
         result = FCGX_Accept_r(&exchange->fcgi);
+        if (i > 0)
+            loop->crowded = result == 0;
         if (result != 0)
             break;
+        loop->served++;
         loop->unused = exchange->next;
         exchange_serve(loop, exchange);
     }
@@ -902,25 +939,31 @@ app_run(const struct app *app)
 {
     struct loop *loop;
     struct ending ending;
+    time_t looked = 0;
 
     ending_init(&ending);
     if (ending.signals < 0)
         return EXIT_SYSTEM; /* it could not be told to end */
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
-    if ((loop = loop_open(app)) == NULL)
+    int waiting = waiting_open(&ending);
+    if (waiting < 0 || (loop = loop_open(app)) == NULL)
         return EXIT_SYSTEM;
     confine(app->role, app->config);
     if (app->idle != NULL)
         app->idle(app->context);
-    while (app_wait(app, &ending)) {
+    while (app_wait(app, &ending, waiting)) {
         time_t now = time(NULL);
         int result = loop_serve(loop);
         if (result != 0 && result != -EAGAIN && result != -EINTR && result != -ECONNABORTED)
             break;
         /* Nobody waits, and the others of its kind go on. */
-        if (result == -EAGAIN && (now - getpid()) % OUTDATED_S == 0 && confine_outdated(app->role))
-            break;
+        if (result == -EAGAIN && now != looked && (now - getpid()) % OUTDATED_S == 0) {
+            looked = now;
+            if (confine_outdated(app->role))
+                break;
+        }
     }
+    close(waiting);
     ending_close(&ending);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "stopped", LOG_TEXT("program", app->name));
     loop_close(loop);

@@ -765,6 +765,15 @@ $(file x "$i")" > "$T/$i.status" &
 
 # ---- limits, and the whole ----
 
+@test "a refusal arrives, though nobody reads the upload" {
+    head -c 5000000 /dev/zero > "$T/large"
+    for _ in {1..10}; do
+        ask PUT /api/whoami-v2 -H Expect: --data-binary "@$T/large"
+        [ "$STATUS" = 405 ]
+        [ "$(field .error)" != null ]
+    done
+}
+
 @test "rate limits: each caller has its own window, and 429 says how long to wait" {
     hub_start "$T/state" HUB_RATE_API=4 HUB_RATE_RESOLVERS=1
     OWN_PID=$HUB_PID
