@@ -832,29 +832,23 @@ app_wait(const struct app *app, const struct ending *ending, int waiting)
     }
 }
 
-/* NULL where FastCGI cannot be set up. A server without its limit or its counts is better than
- * none; the log says so. */
+/* A server without its limit or its counts is better than none; the log says so. */
 static struct loop *
 loop_open(const struct app *app)
 {
     struct loop *loop = mem_zero(1, sizeof *loop);
     struct error why;
     struct buf path;
-    bool good = FCGX_Init() == 0;
 
     loop->app = app;
     loop->put_off_end = &loop->put_off;
     for (size_t i = 0; i < PUT_OFF_MAX; i++) {
         struct exchange *exchange = &loop->exchanges[i];
-        good = good && FCGX_InitRequest(&exchange->fcgi, 0, FCGI_FAIL_ACCEPT_ON_INTR) == 0;
+        FCGX_InitRequest(&exchange->fcgi, STDIN_FILENO, FCGI_FAIL_ACCEPT_ON_INTR);
         arena_init(&exchange->request.arena, 0);
         buf_init(&exchange->response.headers, HEADERS_MAX);
         exchange->next = loop->unused;
         loop->unused = exchange;
-    }
-    if (!good) {
-        free(loop);
-        return NULL;
     }
     loop->answers = answers_new();
     buf_init(&loop->head, HEADERS_MAX + 1024);
@@ -937,17 +931,18 @@ loop_serve(struct loop *loop)
 int
 app_run(const struct app *app)
 {
-    struct loop *loop;
     struct ending ending;
     time_t looked = 0;
 
     ending_init(&ending);
-    if (ending.signals < 0)
-        return EXIT_SYSTEM; /* it could not be told to end */
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
     int waiting = waiting_open(&ending);
-    if (waiting < 0 || (loop = loop_open(app)) == NULL)
+    if (waiting < 0) {
+        log_event(&app->config->log, LEVEL_ERROR, LOG_HTTP, "cannot wait for requests",
+                  LOG_TEXT("error", strerror(errno)));
         return EXIT_SYSTEM;
+    }
+    struct loop *loop = loop_open(app);
     confine(app->role, app->config);
     if (app->idle != NULL)
         app->idle(app->context);

@@ -321,7 +321,9 @@ stream_run(const struct stream *stream)
     char path[PATH_MAX];
 
     ending_init(&server->ending);
-    if (server->ending.signals < 0 || FCGX_Init() != 0) {
+    if (server->ending.signals < 0) {
+        log_event(&stream->config->log, LEVEL_ERROR, LOG_HTTP, "cannot wait for signals",
+                  LOG_TEXT("error", strerror(errno)));
         free(server);
         return EXIT_SYSTEM;
     }

@@ -1,5 +1,5 @@
-# What cost.bats, leaks.sh and bench/profile.sh share: a server with a little of everything, requests by the thousand, and the
-# memory of the programs that answer them.
+# What cost.bats, leaks.sh and bench/profile.sh share: a server with a little of everything, requests by the
+# thousand, and the memory of the programs that answer them.
 
 PROGRAMS=(leaderboard entries changes events votes models system hub)
 

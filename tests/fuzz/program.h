@@ -15,6 +15,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <strings.h>
+#include <sys/eventfd.h>
 
 typedef int program_main(int argc, char **argv);
 
@@ -98,6 +99,21 @@ FCGX_GetStr(char *out, int room, FCGX_Stream *stream)
     return (int)length;
 }
 
+int
+FCGX_GetChar(FCGX_Stream *stream)
+{
+    char c;
+
+    return FCGX_GetStr(&c, 1, stream) == 1 ? (unsigned char)c : EOF;
+}
+
+int
+FCGX_Detach(FCGX_Request *request)
+{
+    (void)request;
+    return 0;
+}
+
 /* The head comes first and as a whole. */
 int
 FCGX_PutStr(const char *text, int length, FCGX_Stream *stream)
@@ -131,7 +147,7 @@ program_start(struct program *program)
     sem_init(&program->asked, 0, 0);
     sem_init(&program->answered, 0, 0);
     /* A request is always there to be accepted. */
-    dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+    dup2(eventfd(1, EFD_CLOEXEC), STDIN_FILENO);
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     promise(pthread_create(&program->thread, NULL, program_thread, program) == 0, "a thread");
