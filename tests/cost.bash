@@ -19,9 +19,6 @@ serve_little() {
     fetcher --quiet pull
 }
 
-# workers PROGRAM: the pids of its processes; fails where there is none.
-workers() { pgrep -P "$SERVER" -f "/$1.fcgi"; }
-
 # memory PID…: their private memory, in bytes; fails where one is not there.
 memory() { awk '/^RssAnon/ { sum += $2 } END { print sum * 1024 }' $(printf '/proc/%s/status\n' "$@"); }
 
