@@ -18,7 +18,7 @@ enum {
     BODY_MAX = 64 * 1024,
     NAME_MAX_BYTES = 96,
     RETRY_AFTER_S = 10,
-    LOGIN_PLACES = 1, /* of the four processes that lighttpd.conf gives this program */
+    LOGIN_PLACES = 1, /* of the four processes that lighttpd.conf has take votes */
     MODEL_PLACES = 2,
 };
 

@@ -29,6 +29,7 @@ enum {
     ENCODE_MIN = 500, /* bytes; shorter bodies are not worth encoding */
     LOOK_EVERY = 8,   /* requests: see loop_serve() */
     OUTDATED_S = 16,  /* between two looks of a busy program; each has a second of its own */
+    LOG_MS = 2,       /* at the least between two writes of a busy program into the log */
 };
 
 /* ---- what a handler asks of a request ---- */
@@ -793,12 +794,11 @@ app_start(struct config *config, const char *name, const char *about, unsigned s
     return true;
 }
 
-/* A descriptor that is readable when a request waits, or the signal to end, or < 0. One request
- * wakes one of the processes that wait for it; by poll() it would wake all of them. */
+/* A descriptor that is readable when a request waits, or the signal to end, or < 0. */
 static int
 waiting_open(const struct ending *ending)
 {
-    struct epoll_event request = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = STDIN_FILENO };
+    struct epoll_event request = { .events = EPOLLIN, .data.fd = STDIN_FILENO };
     struct epoll_event signal = { .events = EPOLLIN, .data.fd = ending->signals };
     int waiting = epoll_create1(EPOLL_CLOEXEC);
 
@@ -810,15 +810,32 @@ waiting_open(const struct ending *ending)
     return waiting;
 }
 
+static int64_t
+monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* Waits for a request; false when it is time to end: for good, or to be started anew. */
 static bool
-app_wait(const struct app *app, const struct ending *ending, int waiting)
+app_wait(const struct app *app, const struct ending *ending, int waiting, int64_t *logged)
 {
+    const struct log *log = &app->config->log;
     struct epoll_event events[2];
 
     for (;;) {
-        log_flush(&app->config->log);
-        int ready = epoll_wait(waiting, events, 2, ENDING_CHECK_MS);
+        bool lines = log->waiting->length != 0;
+        if (lines && monotonic_ms() - *logged >= LOG_MS) {
+            *logged = monotonic_ms();
+            log_flush(log);
+            lines = false;
+        }
+        int ready = epoll_wait(waiting, events, 2, lines ? LOG_MS : ENDING_CHECK_MS);
+        if (ready == 0 && lines)
+            continue;
         for (int i = 0; i < ready; i++)
             if (events[i].data.fd == ending->signals)
                 return false;
@@ -933,6 +950,7 @@ app_run(const struct app *app)
 {
     struct ending ending;
     time_t looked = 0;
+    int64_t logged = 0;
 
     ending_init(&ending);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
@@ -946,7 +964,7 @@ app_run(const struct app *app)
     confine(app->role, app->config);
     if (app->idle != NULL)
         app->idle(app->context);
-    while (app_wait(app, &ending, waiting)) {
+    while (app_wait(app, &ending, waiting, &logged)) {
         time_t now = time(NULL);
         int result = loop_serve(loop);
         if (result != 0 && result != -EAGAIN && result != -EINTR && result != -ECONNABORTED)

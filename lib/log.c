@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include "json.h"
+#include "timestamp.h"
 
 #include <string.h>
 #include <strings.h>
@@ -44,71 +45,77 @@ log_level_parse(const char *name, enum log_level *level)
 static void
 log_put_value(struct buf *line, const struct log_field *field, bool json)
 {
-    if (field->text == NULL) {
+    const char *end = field->text;
+
+    if (end == NULL) {
         json_put_integer(line, field->integer);
         return;
     }
-    bool plain = !json && field->text[0] != '\0';
-    for (const char *c = field->text; plain && *c != '\0'; c++)
-        plain = *c > ' ' && *c < 0x7f && *c != '"' && *c != '=';
-    if (plain)
-        buf_text(line, field->text);
+    while (*end > ' ' && *end < 0x7f && *end != '"' && *end != '=')
+        end++;
+    if (!json && *end == '\0' && end != field->text)
+        buf_put(line, field->text, (size_t)(end - field->text));
     else
         json_put_text(line, field->text, strlen(field->text));
 }
 
 /* "2026-11-24T08:00:00.123Z" */
 static void
-log_put_time(struct buf *line, const struct timespec *now)
+log_put_time(struct buf *line)
 {
-    struct tm utc;
-    char stamp[sizeof "2026-11-24T08:00:00.123Z"] = "0000-00-00T00:00:00.000Z";
-
-    gmtime_r(&now->tv_sec, &utc);
-    const struct {
-        int value, digits;
-    } parts[] = { { utc.tm_year + 1900, 4 },
-                  { utc.tm_mon + 1, 2 },
-                  { utc.tm_mday, 2 },
-                  { utc.tm_hour, 2 },
-                  { utc.tm_min, 2 },
-                  { utc.tm_sec, 2 },
-                  { (int)(now->tv_nsec / 1000000), 3 } };
-    char *place = stamp;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        place += parts[i].digits;
-        for (int digit = 1, rest = parts[i].value; digit <= parts[i].digits; digit++, rest /= 10)
-            place[-digit] = (char)('0' + rest % 10);
-        place++;
-    }
-    buf_put(line, stamp, sizeof stamp - 1);
-}
-
-static void
-log_put_line(struct buf *line, const struct log *log, enum log_level level,
-             enum log_component component, const char *message, const struct log_field *fields)
-{
+    static _Thread_local char stamp[TIMESTAMP_TEXT] = "1970-01-01T00:00:00Z";
+    static _Thread_local time_t stamped; /* the second that it says */
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    buf_text(line, log->json ? "{\"time\":\"" : "");
-    log_put_time(line, &now);
-    buf_text(line, log->json ? "\",\"level\":\"" : " ");
+    if (now.tv_sec != stamped)
+        timestamp_format(stamped = now.tv_sec, stamp);
+    int ms = (int)(now.tv_nsec / 1000000);
+    const char fraction[] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+                              (char)('0' + ms % 10), 'Z' };
+    buf_put(line, stamp, strlen("2026-11-24T08:00:00"));
+    buf_put(line, fraction, sizeof fraction);
+}
+
+static void
+log_put_line(struct buf *line, enum log_level level, enum log_component component,
+             const char *message, const struct log_field *fields)
+{
+    log_put_time(line);
+    buf_byte(line, ' ');
     buf_text(line, level_names[level]);
-    buf_text(line, log->json ? "\",\"component\":\"" : " ");
+    buf_byte(line, ' ');
     buf_text(line, components[component].in_line);
-    buf_text(line, log->json ? "\",\"message\":" : ": ");
-    if (log->json)
-        json_put_text(line, message, strlen(message));
-    else
-        buf_text(line, message);
+    buf_text(line, ": ");
+    buf_text(line, message);
     for (; fields->name != NULL; fields++) {
-        buf_text(line, log->json ? ",\"" : " ");
+        buf_byte(line, ' ');
         buf_text(line, fields->name);
-        buf_text(line, log->json ? "\":" : "=");
-        log_put_value(line, fields, log->json);
+        buf_byte(line, '=');
+        log_put_value(line, fields, false);
     }
-    buf_text(line, log->json ? "}\n" : "\n");
+    buf_byte(line, '\n');
+}
+
+static void
+log_put_object(struct buf *line, enum log_level level, enum log_component component,
+               const char *message, const struct log_field *fields)
+{
+    buf_text(line, "{\"time\":\"");
+    log_put_time(line);
+    buf_text(line, "\",\"level\":\"");
+    buf_text(line, level_names[level]);
+    buf_text(line, "\",\"component\":\"");
+    buf_text(line, components[component].in_line);
+    buf_text(line, "\",\"message\":");
+    json_put_text(line, message, strlen(message));
+    for (; fields->name != NULL; fields++) {
+        buf_text(line, ",\"");
+        buf_text(line, fields->name);
+        buf_text(line, "\":");
+        log_put_value(line, fields, true);
+    }
+    buf_text(line, "}\n");
 }
 
 static void
@@ -138,7 +145,7 @@ log_event_fields(const struct log *log, enum log_level level, enum log_component
     size_t end = lines->length + LOG_LINE_MAX;
     lines->max_bytes = end;
     buf_reserve(lines, LOG_LINE_USUAL);
-    log_put_line(lines, log, level, component, message, fields);
+    (log->json ? log_put_object : log_put_line)(lines, level, component, message, fields);
     if (!buf_ok(lines) || lines->length > end) {
         /* Too long for a line: what fits, so that the event itself is never lost. */
         lines->failed = false;

@@ -52,6 +52,7 @@ void log_event_fields(const struct log *log, enum log_level level, enum log_comp
                       const char *message, const struct log_field *fields);
 
 /* Writes the lines that wait. An event from LEVEL_WARNING on does not wait, nor do those before it.
+ * A program lets lines wait while it has requests to answer, and 2 ms from one write to the next.
  */
 void log_flush(const struct log *log);
 

@@ -41,7 +41,7 @@ client() {
     }'
 }
 
-four_workers() { [ "$(workers votes | wc -l)" = 4 ]; }
+all_workers() { [ "$(workers votes | wc -l)" = 6 ]; }
 handled() { [ "$(grep -c ' http: request' "$STATE_DIR/log/votes.log")" -ge "$1" ]; }
 
 @test "64 clients, 2,000 users, 50 models, and kill -9 in between" {
@@ -53,10 +53,10 @@ handled() { [ "$(grep -c ' http: request' "$STATE_DIR/log/votes.log")" -ge "$1" 
         curl -K "$STATE_DIR/client.$i" >"$STATE_DIR/answers.$i" 3>&- &
         pids+=($!)
     done
-    for i in 1 2 3 4; do
-        await "requests" handled $((i * total / 6))
-        await "four workers" four_workers
-        kill -9 "$(workers votes | shuf -n 1)"
+    for i in 1 2 3 4 5 6; do
+        await "requests" handled $((i * total / 8))
+        await "all workers" all_workers
+        kill -9 "$(workers votes | shuf -n 1)" # two of the six are there for reads
         kills=$((kills + 1))
     done
     wait "${pids[@]}"
