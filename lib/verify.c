@@ -27,7 +27,7 @@ verify_requests(const struct pull *pull, struct hub_tree *tree, FILE *out, struc
     size_t i = 0;
 
     qsort(tree->files, tree->count, sizeof *tree->files, file_compare);
-    while (cached || i < tree->count) {
+    while (why->text[0] == '\0' && (cached || i < tree->count)) {
         if (i < tree->count && !submission_path(tree->files[i].path)) {
             i++;
             continue;
@@ -53,17 +53,20 @@ verify_requests(const struct pull *pull, struct hub_tree *tree, FILE *out, struc
     return why->text[0] == '\0' ? differences : -1;
 }
 
+enum cached { CACHED, NOT_CACHED, UNREADABLE };
+
 /* Whether the cache has the row. Where it cannot be read, `failure` says why, to the end. */
-static bool
+static enum cached
 verify_row(const struct pull *pull, sqlite3_stmt *row, struct error *failure)
 {
     struct error why;
 
     if (db_next(pull->db, row, &why))
-        return true;
-    if (why.text[0] != '\0')
-        *failure = why;
-    return false;
+        return CACHED;
+    if (why.text[0] == '\0')
+        return NOT_CACHED;
+    *failure = why;
+    return UNREADABLE;
 }
 
 /* The differences, or -1 with `why` where there was a failure. */
@@ -89,11 +92,12 @@ verify_line(const struct pull *pull, const struct lines *line, FILE *out, int64_
     if (line->length != 0 && vote_parse(&vote, line->text, line->length, &arena, NULL)) {
         sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_VOTE, DB_TEXT(vote.model),
                                      DB_TEXT(vote.revision), DB_TEXT(vote.username));
-        if (!verify_row(pull, row, failure)) {
+        enum cached cached = verify_row(pull, row, failure);
+        if (cached == NOT_CACHED) {
             fprintf(out, "votes: %s on %s at %s is on the Hub alone\n", vote.username, vote.model,
                     vote.revision);
             differences = 1;
-        } else if (strcmp(db_column_text(row, 0), vote.vote_type) == 0 &&
+        } else if (cached == CACHED && strcmp(db_column_text(row, 0), vote.vote_type) == 0 &&
                    strcmp(db_column_text(row, 1), vote.timestamp) == 0) {
             ++*found;
         }
@@ -146,8 +150,9 @@ verify_contents(const struct pull *pull, const struct table *table, FILE *out, s
         sqlite3_stmt *row = db_query(pull->db, SQL_VERIFY_ENTRY, DB_INTEGER(i));
         buf_reset(&raw);
         table_put_row(&raw, table, i);
-        if (!verify_row(pull, row, &failure) ||
-            strcmp(db_column_text(row, 0), buf_string(&raw)) != 0) {
+        enum cached found = verify_row(pull, row, &failure);
+        if (found == NOT_CACHED ||
+            (found == CACHED && strcmp(db_column_text(row, 0), buf_string(&raw)) != 0)) {
             fprintf(out, "contents: row %zu is another one in the cache\n", i);
             differences++;
         }
@@ -176,7 +181,7 @@ verify_providers(const struct pull *pull, const struct table *table, FILE *out, 
     {
         sqlite3_stmt *row =
             db_query(pull->db, SQL_VERIFY_PROVIDER, DB_TEXT(json_string_value(name)));
-        if (json_is_string(name) && !verify_row(pull, row, &failure)) {
+        if (json_is_string(name) && verify_row(pull, row, &failure) == NOT_CACHED) {
             fprintf(out, "official-providers: %s is on the Hub alone\n", json_string_value(name));
             differences++;
         }

@@ -41,6 +41,10 @@ sweep() {
     sweep 3 read-eio,write-enospc,write-short,sync-eio,name-eio sync vote submit
 }
 
+@test "what verify cannot read it takes for no difference" {
+    sweep 30 read-eio verify
+}
+
 @test "killed at any call: the same" {
     sweep 5 kill sync push vote submit
 }

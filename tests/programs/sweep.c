@@ -597,6 +597,9 @@ fetcher_run(struct sweep *sweep, const struct scene *scene, const struct mode *m
     if (outcome == DONE && sweep->stable && !changes &&
         strcmp(buf_string(&now), buf_string(&sweep->answer)) != 0)
         outcome = wrong(sweep, "exit code 0 with other words");
+    if (scene->synced && (strstr(buf_string(&now), " alone\n") != NULL ||
+                          strstr(buf_string(&now), " another one ") != NULL))
+        outcome = wrong(sweep, "tells of a difference where there is none");
     if (!state_whole(sweep))
         outcome = WRONG;
     /* Whoever exits with 0 has done everything. */
