@@ -28,7 +28,7 @@ enum {
     MINUTE_S = 60,
     RETRY_AFTER_S = 10,
     DAY_S = 86400,
-    LOGIN_PLACES = 1, /* of the four processes that lighttpd.conf has take them */
+    LOGIN_PLACES = 1, /* of the four processes that lighttpd.conf has take submissions */
     MODEL_PLACES = 2,
     CHECKS_MAX = 30, /* of submissions by one user, taken or not, in */
     CHECKS_WINDOW_S = 600,

@@ -18,8 +18,8 @@ enum {
     BODY_MAX = 64 * 1024,
     NAME_MAX_BYTES = 96,
     RETRY_AFTER_S = 10,
-    LOGIN_PLACES = 1, /* of the four processes that lighttpd.conf has take votes */
-    MODEL_PLACES = 2,
+    LOGIN_PLACES = 1, /* of the three processes that lighttpd.conf has take votes */
+    MODEL_PLACES = 1,
 };
 
 struct votes {

@@ -124,7 +124,7 @@ asked() { grep -c 'GET /api/whoami-v2' "$STATE_DIR/proxy.log" || true; }
         expect_status 200
     done
     wait "${pids[@]}"
-    # 2 places, and nobody asks again within 5 s of a failure.
+    # One place, and nobody asks again within 5 s of a failure.
     [ "$(asked)" -le 4 ]
     fault '* * pass'
     rm -f "$STATE_DIR/run/votes.login.hub-down"

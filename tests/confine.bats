@@ -177,7 +177,7 @@ gone() { local pid; for pid in "$@"; do no kill -0 "$pid" 2>/dev/null || return;
     echo 'nameserver 127.0.0.9' >"$etc/resolv.new"
     mv "$etc/resolv.new" "$etc/resolv.conf"
     await "their end" gone $resolving
-    await "all twelve" eval '[ "$(pgrep -cP "$SERVER" "^(votes|models).fcgi\$")" = 12 ]'
+    await "all eleven" eval '[ "$(pgrep -cP "$SERVER" "^(votes|models).fcgi\$")" = 11 ]'
     expect "the others" "$others" "$(pgrep -P "$SERVER" '^(changes|system|events).fcgi$')"
     await "the confinement" confined $(pgrep -P "$SERVER")
     get /api/health

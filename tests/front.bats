@@ -49,7 +49,7 @@ expect_refused() {
 # listens before it starts them.
 workers() { pgrep -P "$SERVER" -f "$1[.]fcgi"; }
 processes() { pgrep -P "$SERVER" -fa '[.]fcgi' | sed 's|.*/||' | sort | uniq -c | xargs; }
-all_there() { [ "$(processes)" = "2 changes.fcgi 2 entries.fcgi 1 events.fcgi 2 leaderboard.fcgi 6 models.fcgi 2 system.fcgi 6 votes.fcgi" ]; }
+all_there() { [ "$(processes)" = "2 changes.fcgi 2 entries.fcgi 1 events.fcgi 2 leaderboard.fcgi 6 models.fcgi 2 system.fcgi 5 votes.fcgi" ]; }
 start_all() {
     start_server alone
     await "all processes" all_there || { processes >&2; return 1; }
@@ -129,7 +129,7 @@ events 1 none
 leaderboard 2 none
 models 2 none 4 s-read
 system 2 s-hook
-votes 2 none 4 s-read
+votes 2 none 3 s-read
 TEXT
 }
 
