@@ -176,6 +176,7 @@ vote_revision(struct votes *votes, struct request *request, struct response *res
     struct db *db = votes->writer.db;
     struct model model;
     struct error why;
+    int status;
 
     sqlite3_stmt *row = db_query(db, SQL_REQUEST_PENDING_REVISION, DB_TEXT(model_id));
     if (db_next(db, row, &why)) {
@@ -187,9 +188,13 @@ vote_revision(struct votes *votes, struct request *request, struct response *res
     if (why.text[0] != '\0')
         return store_failed(&votes->writer, response, &why);
     request_waits(request);
-    struct models models = {
-        .config = votes->config, .db = db, .gate = &votes->gate, .metrics = request->metrics
-    };
+    /* Those that waited may have opened the database anew. */
+    if ((status = store_open(&votes->writer, response)) != 0)
+        return status;
+    struct models models = { .config = votes->config,
+                             .db = votes->writer.db,
+                             .gate = &votes->gate,
+                             .metrics = request->metrics };
     enum model_result result = model_find(&models, model_id, "main", &request->arena, &model, &why);
     if (result == MODEL_MISSING || result == MODEL_REFUSED)
         return response_detail(response, 404, "%s", why.text);
