@@ -176,7 +176,6 @@ vote_revision(struct votes *votes, struct request *request, struct response *res
     struct db *db = votes->writer.db;
     struct model model;
     struct error why;
-    int status;
 
     sqlite3_stmt *row = db_query(db, SQL_REQUEST_PENDING_REVISION, DB_TEXT(model_id));
     if (db_next(db, row, &why)) {
@@ -188,13 +187,9 @@ vote_revision(struct votes *votes, struct request *request, struct response *res
     if (why.text[0] != '\0')
         return store_failed(&votes->writer, response, &why);
     request_waits(request);
-    /* Those that waited may have opened the database anew. */
-    if ((status = store_open(&votes->writer, response)) != 0)
-        return status;
-    struct models models = { .config = votes->config,
-                             .db = votes->writer.db,
-                             .gate = &votes->gate,
-                             .metrics = request->metrics };
+    struct models models = {
+        .config = votes->config, .db = db, .gate = &votes->gate, .metrics = request->metrics
+    };
     enum model_result result = model_find(&models, model_id, "main", &request->arena, &model, &why);
     if (result == MODEL_MISSING || result == MODEL_REFUSED)
         return response_detail(response, 404, "%s", why.text);
@@ -261,8 +256,9 @@ vote_settle(void *context)
     struct votes *votes = context;
     enum vote_result results[PUT_OFF_MAX];
     struct error why;
-    /* A request after them may have found it gone. */
-    bool open = store_ready(&votes->writer);
+    /* A request after them may have found it gone. It is not opened anew: one that is about to wait
+     * for the Hub has it in use. */
+    bool open = votes->writer.db != NULL;
 
     if (open)
         vote_add(votes->writer.db, votes->vote, votes->waiting, results, &why);

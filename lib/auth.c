@@ -161,9 +161,7 @@ auth_user(struct store *store, struct gate *gate, struct request *request,
         if (why.text[0] != '\0')
             return store_failed(store, response, &why);
         request_waits(request);
-        /* Those that waited may have opened the database anew. */
-        if ((status = store_open(store, response)) != 0 ||
-            (status = unknown_limit(request, response, 0)) != 0 ||
+        if ((status = unknown_limit(request, response, 0)) != 0 ||
             (status = owner_ask(gate, request, response, token, &owner)) != 0)
             return status;
         owner_keep(store, hash, &owner);

@@ -3,6 +3,7 @@
 #include "answers.h"
 #include "ending.h"
 #include "json.h"
+#include "timestamp.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
@@ -648,6 +649,7 @@ struct loop {
     struct answers *answers;
     uint64_t id;
     struct buf head, log; /* empty, but for the log's lines that wait */
+    int64_t logged_ms;    /* when such were last written; monotonic */
     struct exchange exchanges[PUT_OFF_MAX];
     struct exchange *unused, *put_off, **put_off_end; /* lists of them */
     unsigned served;
@@ -810,27 +812,19 @@ waiting_open(const struct ending *ending)
     return waiting;
 }
 
-static int64_t
-monotonic_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits for a request; false when it is time to end: for good, or to be started anew. */
 static bool
-app_wait(const struct app *app, const struct ending *ending, int waiting, int64_t *logged)
+app_wait(struct loop *loop, const struct ending *ending, int waiting)
 {
-    const struct log *log = &app->config->log;
+    const struct app *app = loop->app;
     struct epoll_event events[2];
 
     for (;;) {
-        bool lines = log->waiting->length != 0;
-        if (lines && monotonic_ms() - *logged >= LOG_MS) {
-            *logged = monotonic_ms();
-            log_flush(log);
+        bool lines = loop->log.length != 0;
+        int64_t now_ms = lines ? monotonic_ms() : 0;
+        if (lines && now_ms - loop->logged_ms >= LOG_MS) {
+            loop->logged_ms = now_ms;
+            log_flush(&app->config->log);
             lines = false;
         }
         int ready = epoll_wait(waiting, events, 2, lines ? LOG_MS : ENDING_CHECK_MS);
@@ -950,7 +944,6 @@ app_run(const struct app *app)
 {
     struct ending ending;
     time_t looked = 0;
-    int64_t logged = 0;
 
     ending_init(&ending);
     log_event(&app->config->log, LEVEL_INFO, LOG_HTTP, "ready", LOG_TEXT("program", app->name));
@@ -964,7 +957,7 @@ app_run(const struct app *app)
     confine(app->role, app->config);
     if (app->idle != NULL)
         app->idle(app->context);
-    while (app_wait(app, &ending, waiting, &logged)) {
+    while (app_wait(loop, &ending, waiting)) {
         time_t now = time(NULL);
         int result = loop_serve(loop);
         if (result != 0 && result != -EAGAIN && result != -EINTR && result != -ECONNABORTED)

@@ -1,6 +1,7 @@
 #include "hub.h"
 
 #include "hub_private.h"
+#include "timestamp.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -120,7 +121,7 @@ hub_get_json(struct hub *hub, struct transfer *transfer, size_t max, bool lenien
 void
 hub_deadline(struct hub *hub, long ms)
 {
-    hub->deadline_ms = ms == 0 ? 0 : transfer_now_ms() + ms;
+    hub->deadline_ms = ms == 0 ? 0 : monotonic_ms() + ms;
 }
 
 /* ---- the API ---- */

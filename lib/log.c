@@ -51,9 +51,9 @@ log_put_value(struct buf *line, const struct log_field *field, bool json)
         json_put_integer(line, field->integer);
         return;
     }
-    while (*end > ' ' && *end < 0x7f && *end != '"' && *end != '=')
+    while (!json && *end > ' ' && *end < 0x7f && *end != '"' && *end != '=')
         end++;
-    if (!json && *end == '\0' && end != field->text)
+    if (*end == '\0' && end != field->text)
         buf_put(line, field->text, (size_t)(end - field->text));
     else
         json_put_text(line, field->text, strlen(field->text));
@@ -78,44 +78,27 @@ log_put_time(struct buf *line)
 }
 
 static void
-log_put_line(struct buf *line, enum log_level level, enum log_component component,
+log_put_line(struct buf *line, bool json, enum log_level level, enum log_component component,
              const char *message, const struct log_field *fields)
 {
+    buf_text(line, json ? "{\"time\":\"" : "");
     log_put_time(line);
-    buf_byte(line, ' ');
+    buf_text(line, json ? "\",\"level\":\"" : " ");
     buf_text(line, level_names[level]);
-    buf_byte(line, ' ');
+    buf_text(line, json ? "\",\"component\":\"" : " ");
     buf_text(line, components[component].in_line);
-    buf_text(line, ": ");
-    buf_text(line, message);
+    buf_text(line, json ? "\",\"message\":" : ": ");
+    if (json)
+        json_put_text(line, message, strlen(message));
+    else
+        buf_text(line, message);
     for (; fields->name != NULL; fields++) {
-        buf_byte(line, ' ');
+        buf_text(line, json ? ",\"" : " ");
         buf_text(line, fields->name);
-        buf_byte(line, '=');
-        log_put_value(line, fields, false);
+        buf_text(line, json ? "\":" : "=");
+        log_put_value(line, fields, json);
     }
-    buf_byte(line, '\n');
-}
-
-static void
-log_put_object(struct buf *line, enum log_level level, enum log_component component,
-               const char *message, const struct log_field *fields)
-{
-    buf_text(line, "{\"time\":\"");
-    log_put_time(line);
-    buf_text(line, "\",\"level\":\"");
-    buf_text(line, level_names[level]);
-    buf_text(line, "\",\"component\":\"");
-    buf_text(line, components[component].in_line);
-    buf_text(line, "\",\"message\":");
-    json_put_text(line, message, strlen(message));
-    for (; fields->name != NULL; fields++) {
-        buf_text(line, ",\"");
-        buf_text(line, fields->name);
-        buf_text(line, "\":");
-        log_put_value(line, fields, true);
-    }
-    buf_text(line, "}\n");
+    buf_text(line, json ? "}\n" : "\n");
 }
 
 static void
@@ -145,7 +128,7 @@ log_event_fields(const struct log *log, enum log_level level, enum log_component
     size_t end = lines->length + LOG_LINE_MAX;
     lines->max_bytes = end;
     buf_reserve(lines, LOG_LINE_USUAL);
-    (log->json ? log_put_object : log_put_line)(lines, level, component, message, fields);
+    log_put_line(lines, log->json, level, component, message, fields);
     if (!buf_ok(lines) || lines->length > end) {
         /* Too long for a line: what fits, so that the event itself is never lost. */
         lines->failed = false;

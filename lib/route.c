@@ -17,16 +17,11 @@ const char *
 percent_decode(const char *text, size_t length, bool plus, struct arena *arena)
 {
     char *out = arena_alloc(arena, length + 1);
-    size_t plain = 0;
+    size_t used = 0;
 
     if (out == NULL)
         return NULL;
-    /* Mostly all of it stands for itself. */
-    while (plain < length && text[plain] >= ' ' && text[plain] != '%' && text[plain] != '+')
-        plain++;
-    memcpy(out, text, plain);
-    size_t used = plain;
-    for (size_t i = plain; i < length; i++) {
+    for (size_t i = 0; i < length; i++) {
         char c = text[i];
         if (c == '+' && plus) {
             c = ' ';
@@ -43,7 +38,7 @@ percent_decode(const char *text, size_t length, bool plus, struct arena *arena)
         out[used++] = c;
     }
     out[used] = '\0';
-    return utf8_valid(out + plain, used - plain) ? out : NULL;
+    return utf8_valid(out, used) ? out : NULL;
 }
 
 bool

@@ -34,3 +34,12 @@ timestamp_parse(const char *text)
         return seconds - (*end == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
     return 0;
 }
+
+int64_t
+monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}

@@ -13,4 +13,7 @@ const char *timestamp_format(int64_t when, char text[TIMESTAMP_TEXT]);
  * seconds; 0 when it is no such time. */
 int64_t timestamp_parse(const char *text);
 
+/* The clock that nobody sets, in milliseconds from some time in the past. */
+int64_t monotonic_ms(void);
+
 #endif

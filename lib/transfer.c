@@ -1,4 +1,5 @@
 #include "hub_private.h"
+#include "timestamp.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum {
     CONNECT_TIMEOUT_S = 10,
@@ -17,15 +17,6 @@ enum {
     MESSAGE_MAX = 64 * 1024,
     POLL_MS = 1000,
 };
-
-int64_t
-transfer_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void
 transfer_free(struct transfer *transfer)
@@ -285,7 +276,7 @@ transfer_reset(struct transfer *transfer)
 static long
 time_left(const struct hub *hub)
 {
-    int64_t left = hub->deadline_ms - transfer_now_ms();
+    int64_t left = hub->deadline_ms - monotonic_ms();
 
     if (hub->deadline_ms == 0 || left > TIMEOUT_S * 1000)
         return TIMEOUT_S * 1000;
@@ -414,7 +405,7 @@ transfer_step(struct hub *hub, struct transfer *transfer, CURLcode code)
     }
     transfer->result = transfer_judge(transfer, code, &transfer->why);
     if (transfer->limit_left == 0 && transfer->limit_reset > 0) {
-        int64_t reset = transfer_now_ms() + (transfer->limit_reset + 1) * 1000;
+        int64_t reset = monotonic_ms() + (transfer->limit_reset + 1) * 1000;
         if (hub->config->hub_retries > 0 && hub->deadline_ms == 0 && reset > hub->paused_until_ms)
             hub->paused_until_ms = reset;
     }
@@ -424,7 +415,7 @@ transfer_step(struct hub *hub, struct transfer *transfer, CURLcode code)
         long wait = retry_wait(transfer);
         log_event(&hub->config->log, LEVEL_WARNING, LOG_HUB, "trying again",
                   LOG_INTEGER("wait_s", wait), LOG_TEXT("error", transfer->why.text));
-        transfer->wait_until_ms = transfer_now_ms() + wait * 1000;
+        transfer->wait_until_ms = monotonic_ms() + wait * 1000;
         transfer->attempts++;
         transfer->hops = 0;
         free(transfer->location);
@@ -461,7 +452,7 @@ due_ms(const struct hub *hub, const struct transfer *transfer)
 static void
 queue_send(struct hub *hub, struct queue *queue)
 {
-    int64_t now = transfer_now_ms();
+    int64_t now = monotonic_ms();
 
     for (struct transfer **place = &queue->waiting; *place != NULL;) {
         struct transfer *transfer = *place;
@@ -478,7 +469,7 @@ queue_send(struct hub *hub, struct queue *queue)
 static int
 queue_rest(const struct hub *hub, const struct queue *queue)
 {
-    int64_t now = transfer_now_ms(), soonest = now + POLL_MS;
+    int64_t now = monotonic_ms(), soonest = now + POLL_MS;
 
     for (const struct transfer *waiting = queue->waiting; waiting != NULL; waiting = waiting->next)
         if (due_ms(hub, waiting) < soonest)

@@ -82,9 +82,6 @@ void transfer_run(struct hub *hub, transfer_source *source, transfer_sink *sink,
 /* Runs one transfer and returns its result. */
 enum hub_result transfer_one(struct hub *hub, struct transfer *transfer);
 
-/* The monotonic clock of the engine. */
-int64_t transfer_now_ms(void);
-
 /* Frees what a transfer owns (not what the caller gave it). */
 void transfer_free(struct transfer *transfer);
 

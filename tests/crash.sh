@@ -9,7 +9,7 @@ set -uo pipefail
 # shellcheck source=tests/helper.bash
 . "$(dirname "$0")/helper.bash"
 rounds=${1:-200} seed=${2:-1}
-[[ $rounds$seed =~ ^[0-9]+$ ]] || { sed -n '4,$s/^# \?//p; /^set/q' "$0"; exit 100; }
+[[ $rounds$seed =~ ^[0-9]+$ ]] || usage
 RANDOM=$seed
 
 new_state

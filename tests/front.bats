@@ -45,9 +45,7 @@ expect_refused() {
     expect_security_headers
 }
 
-# workers NAME: the pids of its processes. start_all waits until all programs have theirs: lighttpd
-# listens before it starts them.
-workers() { pgrep -P "$SERVER" -f "$1[.]fcgi"; }
+# start_all waits until all programs have their processes: lighttpd listens before it starts them.
 processes() { pgrep -P "$SERVER" -fa '[.]fcgi' | sed 's|.*/||' | sort | uniq -c | xargs; }
 all_there() { [ "$(processes)" = "2 changes.fcgi 2 entries.fcgi 1 events.fcgi 2 leaderboard.fcgi 6 models.fcgi 2 system.fcgi 5 votes.fcgi" ]; }
 start_all() {
@@ -134,7 +132,7 @@ TEXT
 }
 
 @test "who reads does not wait for who votes or submits" {
-    local path
+    local path held
     export HF_READ_TOKEN=s-read
     start_all
     put_providers acme
@@ -142,16 +140,15 @@ TEXT
     put_request acme/m1
     fetch pull
     # All that take votes and submissions, which may ask the Hub, are held up.
-    # shellcheck disable=SC2046
-    kill -STOP $({ secrets votes; secrets models; } | sed -n 's/ s-read$//p')
+    mapfile -t held < <({ secrets votes; secrets models; } | sed -n 's/ s-read$//p')
+    kill -STOP "${held[@]}"
     for path in /api/votes/user/alice /api/votes/model/acme/m1 /api/models/status /api/models/pending; do
         for _ in 1 2 3 4; do
             get "$path"
             expect_status 200
         done
     done
-    # shellcheck disable=SC2046
-    kill -CONT $({ secrets votes; secrets models; } | sed -n 's/ s-read$//p')
+    kill -CONT "${held[@]}"
 }
 
 @test "every answer carries the security headers and no banner" {

@@ -86,6 +86,9 @@ nothing_left() { [ -z "$(left "$1")" ]; }
 workers() { pgrep -P "$SERVER" -f "/$1.fcgi"; }
 descriptors() { find "/proc/$SERVER/fd" -mindepth 1 | wc -l; }
 
+# usage: for a script that was not called as the comment at its top has it.
+usage() { sed -n '4,$s/^# \?//p; /^set/q' "$0"; exit 100; }
+
 hubctl() { "$PROGRAM_DIR/hubctl" --db "$STATE_DIR/hub.db" "$@"; }
 fetcher() { "$PROGRAM_DIR/fetcher" "$@"; }
 

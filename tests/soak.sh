@@ -12,7 +12,7 @@ set -uo pipefail
 # shellcheck source=tests/helper.bash
 . "$(dirname "$0")/helper.bash"
 minutes=${1:-5} seed=${2:-1}
-[[ $minutes$seed =~ ^[0-9]+$ ]] || { sed -n '4,$s/^# \?//p; /^set/q' "$0"; exit 100; }
+[[ $minutes$seed =~ ^[0-9]+$ ]] || usage
 RANDOM=$seed
 MODELS=60 USERS=20000
 GROWTH_KB=512     # of a program's own memory in the last third, noise included

@@ -137,12 +137,6 @@ served_answer(struct transfer *transfer, struct buf *out)
 
 /* ---- what lib/transfer has ---- */
 
-int64_t
-transfer_now_ms(void)
-{
-    return 1;
-}
-
 void
 transfer_free(struct transfer *transfer)
 {
